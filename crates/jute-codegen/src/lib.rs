@@ -1,0 +1,1 @@
+//! Turns Jute schemas into Rust, for xtask.

@@ -1,0 +1,1 @@
+//! The Jute encoding: primitives, null rules, and the Record trait.

@@ -1,0 +1,1 @@
+//! Commands ordered and replicated: openraft behind concrete types.

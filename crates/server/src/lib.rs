@@ -1,0 +1,1 @@
+//! Sockets, tasks and wiring: everything that touches the world.

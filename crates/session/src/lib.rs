@@ -1,0 +1,1 @@
+//! One client's conversation and who watches what, without IO.
