@@ -1,0 +1,72 @@
+//! The primitives as functions that append to a buffer.
+
+use bytes::{BufMut, BytesMut};
+
+/// Appends a `byte`.
+pub fn put_byte(out: &mut BytesMut, value: u8) {
+    out.put_u8(value);
+}
+
+/// Appends a `boolean`.
+pub fn put_boolean(out: &mut BytesMut, value: bool) {
+    out.put_u8(u8::from(value));
+}
+
+/// Appends an `int`.
+pub fn put_int(out: &mut BytesMut, value: i32) {
+    out.put_i32(value);
+}
+
+/// Appends a `long`.
+pub fn put_long(out: &mut BytesMut, value: i64) {
+    out.put_i64(value);
+}
+
+/// Appends a `buffer`.
+pub fn put_buffer(out: &mut BytesMut, value: &[u8]) {
+    put_length(out, value.len());
+    out.put_slice(value);
+}
+
+/// Appends a `buffer` that may be null.
+pub fn put_nullable_buffer(out: &mut BytesMut, value: Option<&[u8]>) {
+    match value {
+        Some(value) => put_buffer(out, value),
+        None => out.put_i32(-1),
+    }
+}
+
+/// Appends a `ustring`.
+pub fn put_ustring(out: &mut BytesMut, value: &str) {
+    put_buffer(out, value.as_bytes());
+}
+
+/// Appends a `ustring` that may be null.
+pub fn put_nullable_ustring(out: &mut BytesMut, value: Option<&str>) {
+    put_nullable_buffer(out, value.map(str::as_bytes));
+}
+
+/// Appends a `vector`.
+pub fn put_vector<T>(out: &mut BytesMut, items: &[T], mut put: impl FnMut(&mut BytesMut, &T)) {
+    put_length(out, items.len());
+    for item in items {
+        put(out, item);
+    }
+}
+
+/// Appends a `vector` that may be null.
+pub fn put_nullable_vector<T>(
+    out: &mut BytesMut,
+    items: Option<&[T]>,
+    put: impl FnMut(&mut BytesMut, &T),
+) {
+    match items {
+        Some(items) => put_vector(out, items, put),
+        None => out.put_i32(-1),
+    }
+}
+
+fn put_length(out: &mut BytesMut, length: usize) {
+    // Values come from frames or from the tree, both far smaller; longer ones are our bug.
+    out.put_i32(i32::try_from(length).expect("a value is shorter than 2 GiB"));
+}
