@@ -186,7 +186,7 @@ pub enum Op<'a> {
     },
     /// All or nothing; each sees the effects of those before it. Holds Create, Delete,
     /// SetData, Check and Reject only.
-    Multi(Vec<Op<'a>>),
+    Multi(Vec<Self>),
     /// Nothing but a rejection that the proposer already knows and that, as in
     /// ZooKeeper, takes a zxid: bad create flags, TTL without extended types, reconfig
     /// where it is off.

@@ -21,12 +21,17 @@ impl Zxid {
     }
 
     /// The epoch: the high 32 bits.
+    #[expect(clippy::cast_sign_loss, reason = "a zxid is never negative")]
     pub const fn epoch(self) -> u32 {
         (self.0 >> 32) as u32
     }
 
     /// The counter within the epoch: the low 32 bits.
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is what is asked for")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the low half is what is asked for"
+    )]
     pub const fn counter(self) -> u32 {
         self.0 as u32
     }
