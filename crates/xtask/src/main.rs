@@ -1,2 +1,68 @@
-//! Placeholder replaced by the first slice.
-fn main() {}
+//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`.
+//!
+//! `--check` and `tidy` never write to the tree.
+
+mod ci;
+mod codegen;
+mod edges;
+mod tidy;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "xtask", about = "The project's own chores")]
+struct Cli {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Write the Rust that is generated from jute-schemas.
+    Codegen {
+        /// Write nothing; fail when something is not current.
+        #[arg(long)]
+        check: bool,
+    },
+    /// Check crate edges, module docs, generated code, compatibility notes, dependencies.
+    Tidy,
+    /// Format, clippy, tidy and all tests, in one profile.
+    Ci,
+}
+
+fn main() -> ExitCode {
+    let root = root();
+    let done = match Cli::parse().chore {
+        Chore::Codegen { check } => codegen::run(&root, check),
+        Chore::Tidy => tidy::run(&root),
+        Chore::Ci => ci::run(&root),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            for problem in problems {
+                say(&problem);
+            }
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The top of the checkout.
+fn root() -> PathBuf {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    here.ancestors().nth(2).expect("this crate is two folders below the top").to_owned()
+}
+
+/// What went wrong, one line each.
+type Problems = Vec<String>;
+
+#[expect(clippy::print_stderr, reason = "chores speak to whoever runs them")]
+fn say(line: &str) {
+    eprintln!("{line}");
+}
