@@ -13,7 +13,7 @@ use std::fmt;
 
 use bytes::BytesMut;
 use proto::ErrorCode;
-use tree::{Query, SessionId, State, Zxid};
+use tree::{Answer, CommandFlags, Identity, Query, Reject, SessionId, State, Zxid};
 
 pub(crate) use crate::action::After;
 use crate::{
@@ -31,6 +31,14 @@ pub struct Reader<'a> {
     pub watches: &'a mut dyn WatchAccess,
     /// The connection, as the watch table knows it.
     pub watcher: WatcherId,
+    /// The settings of this server that change what may be read: `skipACL`.
+    pub flags: CommandFlags,
+}
+
+impl<'a> Reader<'a> {
+    fn query(&self, query: &Query<'_>, identities: &[Identity<'_>]) -> Result<Answer<'a>, Reject> {
+        self.state.query(query, identities, self.flags)
+    }
 }
 
 /// A way to the watch table. Reads far outnumber watches: one that locks the table at the
@@ -92,7 +100,7 @@ pub fn answer_local(
         Local::Read(read) => return read::answer(xid, read, asker, reader, out),
         Local::Ephemerals { prefix } => {
             let query = Query::Ephemerals { session: asker.session, prefix: *prefix };
-            let result = asker.identities.with(|identities| reader.state.query(&query, identities));
+            let result = asker.identities.with(|identities| reader.query(&query, identities));
             to_wire::put_answer(out, xid, zxid, result, StatPart::Sent);
         }
         Local::MultiRead(multi) => return read::answer_multi(xid, multi, asker, reader, out),

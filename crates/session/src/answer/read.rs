@@ -21,7 +21,7 @@ pub(super) fn answer(
 ) -> After {
     let zxid = reader.state.last_zxid();
     let result = asker.identities.with(|identities| {
-        let result = reader.state.query(&read.query, identities);
+        let result = reader.query(&read.query, identities);
         let refused = result.as_ref().err().copied();
         to_wire::put_answer(out, xid, zxid, result, read.stat);
         refused
@@ -41,11 +41,10 @@ pub(super) fn answer_multi(
     out: &mut BytesMut,
 ) -> After {
     let code = if multi.fails_at_end { ErrorCode::MarshallingError } else { ErrorCode::Ok };
-    let state = reader.state;
-    to_wire::put_reply(out, xid, state.last_zxid(), code, |out| {
+    to_wire::put_reply(out, xid, reader.state.last_zxid(), code, |out| {
         asker.identities.with(|identities| {
             for read in &multi.reads {
-                to_wire::put_read_element(out, state.query(&read.query, identities));
+                to_wire::put_read_element(out, reader.query(&read.query, identities));
             }
         });
         to_wire::put_multi_end(out);

@@ -46,7 +46,7 @@ pub(super) fn set(
         (RearmList::PersistentRecursive, &lists.recursive),
     ] {
         for path in paths {
-            let stat = reader.state.stat(path);
+            let stat = reader.state.stat_of(path);
             let missed = Missed { stat: stat.as_ref(), last_seen: lists.last_seen };
             match rearm(table, reader.watcher, list, path, missed) {
                 Ok(Some(event)) => to_wire::put_missed_event(out, event, path),
