@@ -7,8 +7,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
+use rustix::net::{self, AddressFamily, SocketFlags, SocketType};
 
-use super::connection::{Input, PATIENCE, invalid};
+use super::connection::{Input, invalid};
 use super::pace::Window;
 use super::poller::Poller;
 use super::tally::Tally;
@@ -18,6 +19,9 @@ use super::wire;
 const TICK: Duration = Duration::from_millis(100);
 /// How long replies are awaited after the last cycle began.
 const DRAIN: Duration = Duration::from_secs(10);
+
+/// Bytes read at once: the two answers of a cycle are far smaller.
+const READ_BYTES: usize = 512;
 
 /// What one thread is to do.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +51,7 @@ struct Cycle {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
+    Connecting,
     Opening,
     Closing,
 }
@@ -105,22 +110,32 @@ impl Churn {
         }
     }
 
+    /// Begins to connect without blocking: a server whose backlog is full must not stop the others.
     fn connect(&mut self, token: usize) -> io::Result<Cycle> {
         let begun = Instant::now();
-        let mut stream = TcpStream::connect_timeout(&self.server, PATIENCE)?;
-        stream.set_nodelay(true)?;
-        stream.set_nonblocking(true)?;
-        self.out.clear();
-        wire::put_connect(&mut self.out);
-        // A new socket has room for these few bytes.
-        stream.write_all(&self.out)?;
-        self.poller.add(&stream, token)?;
-        Ok(Cycle { stream, input: Input::default(), begun, stage: Stage::Opening })
+        let family = match self.server {
+            SocketAddr::V4(_) => AddressFamily::INET,
+            SocketAddr::V6(_) => AddressFamily::INET6,
+        };
+        let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+        let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
+        match net::connect(&socket, &self.server) {
+            Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let stream = TcpStream::from(socket);
+        self.poller.add_connecting(&stream, token)?;
+        Ok(Cycle { stream, input: Input::new(READ_BYTES), begun, stage: Stage::Connecting })
     }
 
     fn serve(&mut self, token: usize, task: &Task, tally: &mut Tally) {
         let Some(cycle) = &mut self.slots[token] else { return };
-        let step = cycle.step(&mut self.out);
+        let step = match cycle.stage {
+            Stage::Connecting => cycle
+                .open(&mut self.out)
+                .and_then(|step| self.poller.watch_writes(&cycle.stream, token, false).map(|()| step)),
+            Stage::Opening | Stage::Closing => cycle.step(&mut self.out),
+        };
         let now = Instant::now();
         let counts = task.window.counts(cycle.begun, now, false);
         match step {
@@ -141,6 +156,20 @@ impl Churn {
 }
 
 impl Cycle {
+    /// Asks for a session on the socket, which is connected by now.
+    fn open(&mut self, out: &mut BytesMut) -> io::Result<Step> {
+        if let Some(error) = self.stream.take_error()? {
+            return Err(error);
+        }
+        self.stream.set_nodelay(true)?;
+        out.clear();
+        wire::put_connect(out);
+        // A new socket has room for these few bytes.
+        self.stream.write_all(out)?;
+        self.stage = Stage::Opening;
+        Ok(Step::Waiting)
+    }
+
     fn step(&mut self, out: &mut BytesMut) -> io::Result<Step> {
         if !self.input.fill(&mut self.stream)? {
             return Ok(Step::Waiting);
@@ -149,7 +178,7 @@ impl Cycle {
             return Ok(Step::Waiting);
         };
         match self.stage {
-            Stage::Opening => {
+            Stage::Connecting | Stage::Opening => {
                 if !wire::is_session(frame).map_err(invalid)? {
                     return Ok(Step::Refused);
                 }

@@ -59,7 +59,7 @@ impl Connection {
         let mut connection = Self {
             stream,
             out: BytesMut::new(),
-            input: Input::default(),
+            input: Input::new(READ_BYTES),
             in_flight: VecDeque::new(),
             overdue: VecDeque::new(),
             is_blocked: false,
@@ -189,14 +189,21 @@ impl AsFd for Connection {
 }
 
 /// Bytes received and not yet parsed: `bytes[start..end]`.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Input {
+    /// Bytes read at once, at least half of this.
+    read_bytes: usize,
     bytes: Vec<u8>,
     start: usize,
     end: usize,
 }
 
 impl Input {
+    /// Reads about `read_bytes` at once.
+    pub(super) fn new(read_bytes: usize) -> Self {
+        Self { read_bytes, bytes: Vec::new(), start: 0, end: 0 }
+    }
+
     pub(super) fn unread(&self) -> &[u8] {
         &self.bytes[self.start..self.end]
     }
@@ -218,9 +225,9 @@ impl Input {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
         }
-        if self.bytes.len() < self.end + READ_BYTES / 2 {
+        if self.bytes.len() < self.end + self.read_bytes.div_ceil(2) {
             // A frame is refused by its length before it makes this grow.
-            self.bytes.resize(self.end + READ_BYTES, 0);
+            self.bytes.resize(self.end + self.read_bytes, 0);
         }
         match stream.read(&mut self.bytes[self.end..]) {
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),

@@ -33,6 +33,12 @@ impl Poller {
         Ok(epoll::add(&self.epoll, socket, data, epoll::EventFlags::IN)?)
     }
 
+    /// Starts reporting when `socket`, which is being connected, is so or failed to be.
+    pub(super) fn add_connecting(&self, socket: impl AsFd, token: usize) -> io::Result<()> {
+        let data = epoll::EventData::new_u64(token as u64);
+        Ok(epoll::add(&self.epoll, socket, data, epoll::EventFlags::OUT)?)
+    }
+
     /// Reports also when `socket` can be written, or no longer.
     pub(super) fn watch_writes(
         &self,

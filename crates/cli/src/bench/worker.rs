@@ -195,8 +195,15 @@ impl<'w> Run<'w> {
     }
 
     /// Sends requests on one connection until its slots, or the requests, are used up.
+    ///
+    /// A closed loop with many slots waits for a quarter of them to be free, so that one write
+    /// carries several requests: its depth swings between three quarters and the whole.
     fn top_up(&mut self, token: usize, now: Instant) {
         let Some(connection) = &mut self.worker.connections[token] else { return };
+        let free = self.worker.in_flight_max.saturating_sub(connection.in_flight());
+        if self.task.schedule.is_none() && free < self.worker.in_flight_max.div_ceil(4) {
+            return;
+        }
         let is_over = self.task.window.is_over(now);
         let before = connection.in_flight();
         while connection.in_flight() < self.worker.in_flight_max && !self.is_exhausted {
