@@ -903,7 +903,7 @@ impl<'a> Record<'a> for WhoAmIResponse<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MultiHeader {
     /// The element's operation, or -1.
-    pub kind: i32,
+    pub op: i32,
     /// Whether this is the end, not an element.
     pub done: bool,
     /// The element's error, in replies.
@@ -913,13 +913,13 @@ pub struct MultiHeader {
 impl<'a> Record<'a> for MultiHeader {
     const BYTES_MIN: usize = 9;
     fn decode(input: Input<'a>) -> Decoded<'a, Self> {
-        let (input, kind) = jute::int("type", input)?;
+        let (input, op) = jute::int("op", input)?;
         let (input, done) = jute::boolean("done", input)?;
         let (input, err) = jute::int("err", input)?;
-        Ok((input, Self { kind, done, err }))
+        Ok((input, Self { op, done, err }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_int(out, self.kind);
+        jute::put_int(out, self.op);
         jute::put_boolean(out, self.done);
         jute::put_int(out, self.err);
     }
