@@ -131,9 +131,9 @@ impl Churn {
     fn serve(&mut self, token: usize, task: &Task, tally: &mut Tally) {
         let Some(cycle) = &mut self.slots[token] else { return };
         let step = match cycle.stage {
-            Stage::Connecting => cycle
-                .open(&mut self.out)
-                .and_then(|step| self.poller.watch_writes(&cycle.stream, token, false).map(|()| step)),
+            Stage::Connecting => cycle.open(&mut self.out).and_then(|step| {
+                self.poller.watch_writes(&cycle.stream, token, false).map(|()| step)
+            }),
             Stage::Opening | Stage::Closing => cycle.step(&mut self.out),
         };
         let now = Instant::now();

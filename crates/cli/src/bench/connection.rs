@@ -38,6 +38,8 @@ pub(super) struct Connection {
     in_flight: VecDeque<InFlight>,
     /// Due instants of an open loop for which there was no slot yet.
     pub(super) overdue: VecDeque<Instant>,
+    /// Watch events received and not yet taken.
+    events: u64,
     /// The kernel did not take everything at the last flush.
     pub(super) is_blocked: bool,
     next_xid: i32,
@@ -62,6 +64,7 @@ impl Connection {
             input: Input::new(READ_BYTES),
             in_flight: VecDeque::new(),
             overdue: VecDeque::new(),
+            events: 0,
             is_blocked: false,
             next_xid: 1,
             last_sent: Instant::now(),
@@ -135,10 +138,7 @@ impl Connection {
     /// # Errors
     ///
     /// When the connection is closed, broken, or the server answers out of order.
-    pub(super) fn receive(
-        &mut self,
-        mut on_reply: impl FnMut(InFlight, Reply),
-    ) -> io::Result<()> {
+    pub(super) fn receive(&mut self, mut on_reply: impl FnMut(InFlight, Reply)) -> io::Result<()> {
         if !self.input.fill(&mut self.stream)? {
             return Ok(());
         }
@@ -146,8 +146,9 @@ impl Connection {
             let reply = wire::reply(frame).map_err(invalid)?;
             let frame_bytes = 4 + frame.len();
             self.input.consume(frame_bytes);
-            // Pings and events are not of the load.
+            // Pings and events answer no request.
             if reply.xid < 0 {
+                self.events += u64::from(reply.xid == wire::EVENT_XID);
                 continue;
             }
             let sent = self.in_flight.pop_front().ok_or_else(|| invalid(BadFrame))?;
@@ -157,6 +158,11 @@ impl Connection {
             on_reply(sent, reply);
         }
         Ok(())
+    }
+
+    /// Watch events since the last call.
+    pub(super) fn take_events(&mut self) -> u64 {
+        std::mem::take(&mut self.events)
     }
 
     /// Performs one request by itself, blocking, and gives the code of its reply.

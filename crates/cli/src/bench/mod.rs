@@ -15,6 +15,7 @@
 mod args;
 mod churn;
 mod connection;
+mod fanout;
 mod pace;
 mod phases;
 mod poller;

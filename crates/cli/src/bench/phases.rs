@@ -9,6 +9,7 @@ use rand::{RngCore, SeedableRng};
 use super::args::{Length, Load, Plan};
 use super::churn::{self, Churn};
 use super::connection::Connection;
+use super::fanout::Fanout;
 use super::pace::{Schedule, Window};
 use super::process::{self, Usage};
 use super::report::{Report, Spent};
@@ -28,6 +29,7 @@ const CREATE_SPREAD: u64 = 64_000;
 pub(super) fn run(plan: &Plan) -> Result<Report, BenchError> {
     match plan.scenario {
         Scenario::Session => run_sessions(plan),
+        Scenario::Watch => run_watches(plan),
         Scenario::Get
         | Scenario::Set
         | Scenario::Create
@@ -47,6 +49,21 @@ fn run_sessions(plan: &Plan) -> Result<Report, BenchError> {
     let tasks = budgets.into_iter().map(|budget| churn::Task { window, budget });
     let jobs = threads.iter_mut().zip(tasks).map(|(churn, task)| move || churn.run(&task));
     measure(plan, window, jobs)
+}
+
+fn run_watches(plan: &Plan) -> Result<Report, BenchError> {
+    let path = format!("{}/{}", plan.root, unused_name("watched"));
+    create_all(plan, std::iter::once(plan.root.clone()))?;
+    let mut fanout = Fanout::open(plan.server, plan.connections, path, value(plan))?;
+    let window = window(plan);
+    let changes = match plan.length {
+        Length::Time(_) => u64::MAX,
+        Length::Operations(operations) => operations.div_ceil(plan.connections as u64),
+    };
+    let job = std::iter::once(|| fanout.run(window, changes));
+    let report = measure(plan, window, job)?;
+    fanout.close();
+    Ok(report)
 }
 
 fn run_operations(plan: &Plan) -> Result<Report, BenchError> {
@@ -72,9 +89,12 @@ fn space(plan: &Plan) -> Space {
     match plan.scenario {
         Scenario::Create => Space::sized(&plan.root, &unused_name("create"), CREATE_SPREAD),
         Scenario::Delete => Space::sized(&plan.root, &unused_name("delete"), keys(plan)),
-        Scenario::Get | Scenario::Set | Scenario::Mixed | Scenario::Session | Scenario::Fill => {
-            Space::sized(&plan.root, "keys", plan.keys)
-        }
+        Scenario::Get
+        | Scenario::Set
+        | Scenario::Mixed
+        | Scenario::Session
+        | Scenario::Fill
+        | Scenario::Watch => Space::sized(&plan.root, "keys", plan.keys),
     }
 }
 
@@ -88,7 +108,7 @@ fn unused_name(what: &str) -> String {
 fn keys(plan: &Plan) -> u64 {
     match (plan.scenario, plan.length) {
         (Scenario::Delete, Length::Operations(operations)) => operations,
-        (Scenario::Create | Scenario::Fill | Scenario::Session, _) => 0,
+        (Scenario::Create | Scenario::Fill | Scenario::Session | Scenario::Watch, _) => 0,
         (Scenario::Get | Scenario::Set | Scenario::Mixed | Scenario::Delete, _) => plan.keys,
     }
 }
@@ -100,7 +120,9 @@ fn workload(plan: &Plan, space: &Space, thread: u64) -> Workload {
     match plan.scenario {
         Scenario::Get => Workload::random(space, plan.keys, 100, seed),
         Scenario::Mixed => Workload::random(space, plan.keys, plan.reads, seed),
-        Scenario::Set | Scenario::Session => Workload::random(space, plan.keys, 0, seed),
+        Scenario::Set | Scenario::Session | Scenario::Watch => {
+            Workload::random(space, plan.keys, 0, seed)
+        }
         Scenario::Create => Workload::each(space, Kind::Create, u64::MAX, thread, threads),
         Scenario::Delete => Workload::each(space, Kind::Delete, keys(plan), thread, threads),
         Scenario::Fill => Workload::each(space, Kind::Create, plan.keys, thread, threads),
@@ -119,10 +141,7 @@ fn schedule(plan: &Plan, thread: usize) -> Option<Schedule> {
 }
 
 fn connect(plan: &Plan) -> Result<Vec<Worker>, BenchError> {
-    let mut value = vec![0; plan.value_size];
-    // Random, so that no server gains by compressing.
-    StdRng::seed_from_u64(plan.seed).fill_bytes(&mut value);
-    let value: Arc<[u8]> = value.into();
+    let value = value(plan);
     let mut workers = Vec::new();
     for share in shares(plan.connections, plan.threads) {
         let connections: Result<_, _> = (0..share).map(|_| Connection::open(plan.server)).collect();
@@ -131,19 +150,32 @@ fn connect(plan: &Plan) -> Result<Vec<Worker>, BenchError> {
     Ok(workers)
 }
 
+/// The data of every znode.
+fn value(plan: &Plan) -> Arc<[u8]> {
+    let mut value = vec![0; plan.value_size];
+    // Random, so that no server gains by compressing.
+    StdRng::seed_from_u64(plan.seed).fill_bytes(&mut value);
+    value.into()
+}
+
+/// Creates znodes one by one, where they are not there yet.
+fn create_all(plan: &Plan, paths: impl Iterator<Item = String>) -> Result<(), BenchError> {
+    let mut connection = Connection::open(plan.server)?;
+    for path in paths {
+        let code = connection.call(Kind::Create, &path, b"").map_err(io_error("create a znode"))?;
+        if code != 0 && code != NODE_EXISTS {
+            return Err(BenchError::Setup { path, code });
+        }
+    }
+    connection.close().map_err(io_error("close a session"))
+}
+
 /// Creates every znode that the load expects, and the parents of those it will create.
 fn prepare(plan: &Plan, space: &Space, workers: &mut [Worker]) -> Result<(), BenchError> {
     if !plan.setup {
         return Ok(());
     }
-    let mut connection = Connection::open(plan.server)?;
-    for path in space.ancestors() {
-        let code = connection.call(Kind::Create, &path, b"").map_err(io_error("create a parent"))?;
-        if code != 0 && code != NODE_EXISTS {
-            return Err(BenchError::Setup { path, code });
-        }
-    }
-    connection.close().map_err(io_error("close a session"))?;
+    create_all(plan, space.ancestors())?;
     let window = Window { from: Instant::now(), until: None };
     let threads = workers.len() as u64;
     let jobs = workers.iter_mut().enumerate().map(|(thread, worker)| {

@@ -9,6 +9,8 @@ use super::workload::Kind;
 pub(super) const REPLY_BYTES_MAX: usize = 4 << 20;
 /// Session timeout asked for, in milliseconds: no run may expire because its machine is busy.
 pub(super) const SESSION_TIMEOUT_MS: i32 = 30_000;
+/// Xid of watch events.
+pub(super) const EVENT_XID: i32 = -1;
 /// Bytes of a Stat.
 const STAT_BYTES: usize = 68;
 
@@ -61,6 +63,11 @@ pub(super) fn put_operation(out: &mut BytesMut, xid: i32, kind: Kind, path: &str
                 out.put_i32(31);
                 put_buffer(out, b"world");
                 put_buffer(out, b"anyone");
+                out.put_i32(0);
+            }
+            Kind::Watch => {
+                out.put_i32(106);
+                put_buffer(out, path.as_bytes());
                 out.put_i32(0);
             }
             Kind::Delete => {
@@ -119,6 +126,7 @@ pub(super) fn body_bytes(kind: Kind, path_bytes: usize, value_bytes: usize) -> u
         Kind::Get => 4 + value_bytes + STAT_BYTES,
         Kind::Set => STAT_BYTES,
         Kind::Create => 4 + path_bytes,
+        Kind::Watch => 4,
         Kind::Delete => 0,
     }
 }

@@ -125,9 +125,8 @@ impl<'w> Run<'w> {
             return self.worker.connections.iter().all(Option::is_none);
         }
         let since = *self.draining_since.get_or_insert(now);
-        let waiting = |connection: &Connection| {
-            connection.in_flight() > 0 || !connection.overdue.is_empty()
-        };
+        let waiting =
+            |connection: &Connection| connection.in_flight() > 0 || !connection.overdue.is_empty();
         now - since > DRAIN || !self.worker.connections.iter().flatten().any(waiting)
     }
 

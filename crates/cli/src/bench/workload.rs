@@ -23,6 +23,8 @@ pub(super) enum Scenario {
     Session,
     /// Create `--keys` znodes, as fast as the server takes them.
     Fill,
+    /// Change a znode that every connection watches; one operation is one event delivered.
+    Watch,
 }
 
 impl Scenario {
@@ -36,6 +38,7 @@ impl Scenario {
             Self::Mixed => "mixed",
             Self::Session => "session",
             Self::Fill => "fill",
+            Self::Watch => "watch",
         }
     }
 }
@@ -47,13 +50,15 @@ pub(super) enum Kind {
     Set,
     Create,
     Delete,
+    /// Registers a persistent watch.
+    Watch,
 }
 
 impl Kind {
     pub(super) fn is_read(self) -> bool {
         match self {
             Self::Get => true,
-            Self::Set | Self::Create | Self::Delete => false,
+            Self::Set | Self::Create | Self::Delete | Self::Watch => false,
         }
     }
 }
