@@ -236,7 +236,8 @@ fn which_reads_set_a_watch() {
         getData "/a": data
         getChildren "/a": child
         getChildren2 "/a": child
-    "#]].assert_eq(&table);
+    "#]]
+    .assert_eq(&table);
 }
 
 #[test]
@@ -295,7 +296,9 @@ fn set_watches_tells_what_was_missed_before_it_answers() {
     let exist = paths(data, &["/a", "/gone"]);
     let three = paths(exist, &["/a", "/gone", "/a/eph"]);
     let five = paths(Bytes::request(-8, 105).long(9).int(0).int(0).int(0), &["/a", "/gone"]);
-    check(&[("setWatches", three), ("setWatches2", paths(five, &["/"]))], &expect![[r#"
+    check(
+        &[("setWatches", three), ("setWatches2", paths(five, &["/"]))],
+        &expect![[r#"
         setWatches
           00000021 ffffffff ffffffffffffffff 00000000 0000000200000003000000052f676f6e65
           00000023 ffffffff ffffffffffffffff 00000000 0000000300000003000000072f736563726574
@@ -308,7 +311,8 @@ fn set_watches_tells_what_was_missed_before_it_answers() {
         setWatches2
           00000010 fffffff8 0000000000000004 00000000
           watches: 5
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]

@@ -56,13 +56,12 @@ impl AuthConfig {
     pub fn authenticate(
         &self,
         identities: &Identities,
-        peer: IpAddr,
         scheme: &str,
         data: Option<&[u8]>,
     ) -> Result<Identities, AuthFailed> {
         match scheme {
-            // Compat: asking for the `ip` scheme succeeds and changes nothing.
-            "ip" => Ok(identities.with_added("ip", &address_text(peer))),
+            // Compat: asking for the `ip` scheme succeeds; every connection has it already.
+            "ip" => Ok(identities.clone()),
             "digest" if self.digest_enabled => {
                 let text = String::from_utf8_lossy(data.ok_or(AuthFailed)?);
                 let id = self.digest_algorithm.identity(&text);

@@ -53,7 +53,7 @@ fn show(config: &AuthConfig, packets: &[(&str, Option<&[u8]>)], expected: &Expec
     let mut identities = Identities::of_peer(PEER);
     let mut trace = String::new();
     for (scheme, data) in packets {
-        match config.authenticate(&identities, PEER, scheme, *data) {
+        match config.authenticate(&identities, scheme, *data) {
             Ok(more) => identities = more,
             Err(error) => trace += &format!("{scheme:?}: {error}\n"),
         }
@@ -108,7 +108,7 @@ fn identities_accumulate_and_refusals_change_nothing() {
 #[test]
 fn digest_can_be_switched_off() {
     let config = AuthConfig { digest_enabled: false, ..AuthConfig::default() };
-    let refused = config.authenticate(&Identities::default(), PEER, "digest", Some(b"a:b"));
+    let refused = config.authenticate(&Identities::default(), "digest", Some(b"a:b"));
     assert_eq!(refused, Err(AuthFailed));
 }
 

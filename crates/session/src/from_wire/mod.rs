@@ -10,6 +10,7 @@ mod multi;
 #[cfg(test)]
 mod tests;
 
+use jute::Record;
 use proto::{Acl, CreateRequest, CreateTtlRequest, OpCode, Request, RequestHeader};
 use tree::{AclEntry, Op, Permissions, Query, Reject, Zxid};
 
@@ -74,7 +75,7 @@ fn action<'a>(request: Request<'a>, settings: &Settings) -> Action<'a> {
             write(op, ReplyShape::Stat)
         }
         Request::Multi(r) => multi::writes(r, settings),
-        Request::MultiRead(r) => Action::Local(multi::reads(r)),
+        Request::MultiRead(r) => Action::Local(multi::reads(&r)),
         // A server that stands alone has no ensemble to reconfigure.
         Request::Reconfig(_) if settings.reconfig_enabled => rejected(Reject::Unimplemented),
         Request::Reconfig(_) => rejected(Reject::ReconfigDisabled),
@@ -91,20 +92,21 @@ fn action<'a>(request: Request<'a>, settings: &Settings) -> Action<'a> {
         Request::Sync(r) => Action::Local(Local::Sync { path: r.path }),
         Request::Ping => Action::Local(Local::Ping),
         Request::WhoAmI => Action::Local(Local::WhoAmI),
-        Request::SetWatches(r) => {
-            let lists = [r.data_watches, r.exist_watches, r.child_watches, vec![], vec![]];
-            Action::Local(set_watches(r.relative_zxid, lists))
-        }
-        Request::SetWatches2(r) => {
-            let lists = [
-                r.data_watches,
-                r.exist_watches,
-                r.child_watches,
-                r.persistent_watches,
-                r.persistent_recursive_watches,
-            ];
-            Action::Local(set_watches(r.relative_zxid, lists))
-        }
+        Request::SetWatches(r) => Action::Local(Local::SetWatches(SetWatches {
+            last_seen: Zxid(r.relative_zxid),
+            data: r.data_watches,
+            exist: r.exist_watches,
+            child: r.child_watches,
+            ..SetWatches::default()
+        })),
+        Request::SetWatches2(r) => Action::Local(Local::SetWatches(SetWatches {
+            last_seen: Zxid(r.relative_zxid),
+            data: r.data_watches,
+            exist: r.exist_watches,
+            child: r.child_watches,
+            persistent: r.persistent_watches,
+            recursive: r.persistent_recursive_watches,
+        })),
         Request::AddWatch(r) => Action::Local(add_watch(r.path, r.mode)),
         Request::RemoveWatches(r) => Action::Local(match watcher_type(r.kind) {
             Some(kind) => Local::RemoveWatches { path: watched(r.path), kind },
@@ -189,25 +191,6 @@ fn get_data(path: Option<&str>, watch: bool) -> Option<Read<'_>> {
 fn get_children(path: Option<&str>, watch: bool, stat: StatPart) -> Option<Read<'_>> {
     let watch = if watch { ReadWatch::ChildIfRead } else { ReadWatch::None };
     Some(Read { query: Query::GetChildren { path: path? }, watch, stat })
-}
-
-/// The lists in their order on the wire. A null path spoils the request.
-fn set_watches<'a>(last_seen: i64, lists: [Vec<Option<&'a str>>; 5]) -> Local<'a> {
-    let [data, exist, child, persistent, recursive] = lists.map(|list| {
-        let paths: Option<Vec<&str>> = list.into_iter().collect();
-        paths
-    });
-    let parse = || {
-        Some(SetWatches {
-            last_seen: Zxid(last_seen),
-            data: data?,
-            exist: exist?,
-            child: child?,
-            persistent: persistent?,
-            recursive: recursive?,
-        })
-    };
-    parse().map_or(Local::Refuse(Refusal::MARSHALLING), Local::SetWatches)
 }
 
 fn add_watch(path: Option<&str>, mode: i32) -> Local<'_> {

@@ -27,12 +27,12 @@ pub(super) fn writes<'a>(request: MultiRequest<'a>, settings: &Settings) -> Acti
 }
 
 /// A multi of reads.
-pub(super) fn reads(request: MultiRequest<'_>) -> Local<'_> {
+pub(super) fn reads<'a>(request: &MultiRequest<'a>) -> Local<'a> {
     let mut reads = Vec::with_capacity(request.ops.len());
     let mut fails_at_end = false;
     let mut writes = 0;
     let len = request.ops.len();
-    for op in request.ops {
+    for op in &request.ops {
         match read(op) {
             Element::Read(_) if fails_at_end => {}
             Element::Read(read) => reads.push(read),
@@ -79,7 +79,7 @@ enum Element<'a> {
 }
 
 /// One element of a multi of reads. Its watch flag counts for nothing.
-fn read(op: MultiOp<'_>) -> Element<'_> {
+fn read<'a>(op: &MultiOp<'a>) -> Element<'a> {
     let read = match op {
         MultiOp::GetData(r) => get_data(r.path, false),
         MultiOp::GetChildren(r) => get_children(r.path, false, StatPart::Left),

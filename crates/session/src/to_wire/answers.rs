@@ -1,6 +1,7 @@
 //! The replies of reads, from what the state answered.
 
 use bytes::BytesMut;
+use jute::Record;
 use proto::{
     Acl, ClientInfo, ErrorCode, ErrorResponse, ExistsResponse, GetAclResponse,
     GetAllChildrenNumberResponse, GetChildren2Response, GetChildrenResponse, GetDataResponse,

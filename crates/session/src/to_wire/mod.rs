@@ -10,6 +10,7 @@ mod outcomes;
 mod tests;
 
 use bytes::BytesMut;
+use jute::Record;
 use proto::{
     ErrorCode, EventType, KeeperState, ReplyHeader, SetSaslResponse, SyncResponse, WatcherEvent,
     put_frame,
@@ -22,19 +23,16 @@ pub(crate) use answers::{put_add_watch_done, put_answer, put_who_am_i};
 pub(crate) use multi::{put_multi_end, put_read_element};
 pub use outcomes::put_outcome;
 
-/// The xid of events.
-const XID_EVENT: i32 = -1;
-
 /// Compat: the zxid of an event that `setWatches` tells after the fact.
 const ZXID_MISSED: Zxid = Zxid(-1);
 
 /// Writes the notification that `path` changed, at `zxid`.
 pub fn put_event(out: &mut BytesMut, zxid: Zxid, event: EventType, path: &str) {
-    put_reply(out, XID_EVENT, zxid, ErrorCode::Ok, |out| {
+    put_reply(out, proto::xid::EVENT, zxid, ErrorCode::Ok, |out| {
         // Compat: whatever happens to a connection, the server only ever says "connected";
         // the other states are the client's own.
         let state = KeeperState::SyncConnected;
-        WatcherEvent { kind: event as i32, state: state as i32, path }.encode(out);
+        WatcherEvent { kind: event.code(), state: state.code(), path }.encode(out);
     });
 }
 

@@ -1,6 +1,7 @@
 //! The replies of multis: a header before each element's result, and one to end.
 
 use bytes::BytesMut;
+use jute::Record;
 use proto::{
     CreateResponse, ErrorCode, ErrorResponse, GetChildrenResponse, GetDataResponse, MultiHeader,
     OpCode, SetDataResponse,

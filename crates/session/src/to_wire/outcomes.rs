@@ -1,6 +1,7 @@
 //! The replies of writes, from what applying them came to.
 
 use bytes::BytesMut;
+use jute::Record;
 use proto::{Create2Response, CreateResponse, ErrorCode};
 use tree::{Outcome, Reject, Reply, Stat, Zxid};
 
