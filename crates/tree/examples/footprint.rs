@@ -1,0 +1,138 @@
+//! What a million small znodes cost: bytes of memory a znode, nanoseconds an operation.
+//!
+//! `cargo run --release -p tree --example footprint [znodes]`; Linux only. Paths have
+//! four components, data 100 bytes; operations go to znodes in a scattered order.
+
+#![expect(clippy::print_stdout, reason = "printing is what it is for")]
+#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
+
+use std::{hint::black_box, time::Instant};
+
+use tree::{
+    AclEntry, Command, CommandFlags, CreateMode, Millis, Op, Owner, Permissions, Query, SessionId,
+    State,
+};
+
+const DATA_BYTES: usize = 100;
+const DATA: [u8; DATA_BYTES] = [7; DATA_BYTES];
+const GROUPS: usize = 1000;
+const OPERATIONS: usize = 1_000_000;
+
+fn main() {
+    let znodes: usize =
+        std::env::args().nth(1).map_or(1_000_000, |count| count.parse().expect("a number"));
+    let paths: Vec<String> = (0..znodes).map(path).collect();
+    let mut state = State::new();
+    state.enter_term(1);
+    create(&mut state, "/app");
+    create(&mut state, "/app/services");
+    (0..GROUPS).for_each(|group| create(&mut state, &format!("/app/services/svc{group:03}")));
+
+    let before = resident_bytes();
+    let mut worst = 0;
+    let start = Instant::now();
+    for path in &paths {
+        let one = Instant::now();
+        create(&mut state, path);
+        worst = worst.max(one.elapsed().as_micros());
+    }
+    report("create", start, znodes);
+    println!("create     {worst:>8} us at worst");
+    let each = (resident_bytes() - before) / znodes;
+    println!("memory     {each:>8} B a znode, {} beside its data", each - DATA_BYTES);
+
+    time_operations(&mut state, &paths);
+    time_checkpoint(&mut state);
+    time_deletes(&mut state, &paths);
+}
+
+fn time_operations(state: &mut State, paths: &[String]) {
+    // In a new list, so that the paths lie in the cache, as those of requests do.
+    let scattered = |index: usize| paths[index.wrapping_mul(611_953) % paths.len()].clone();
+    let scattered: Vec<String> = (0..OPERATIONS).map(scattered).collect();
+    let start = Instant::now();
+    for path in &scattered {
+        let query = Query::GetData { path };
+        black_box(state.query(&query, &[], CommandFlags::default()).expect("it is there"));
+    }
+    report("get", start, OPERATIONS);
+
+    let start = Instant::now();
+    for path in &scattered {
+        let path = Some(path.as_str());
+        apply(state, Op::SetData { path, data: Some(&DATA), version: -1 });
+    }
+    report("set", start, OPERATIONS);
+
+    let query = Query::GetChildren { path: "/app/services/svc007" };
+    let start = Instant::now();
+    for _ in 0..100 {
+        black_box(state.query(&query, &[], CommandFlags::default()).expect("it is there"));
+    }
+    report("child", start, 100 * paths.len() / GROUPS);
+}
+
+fn time_checkpoint(state: &mut State) {
+    state.mark_all_dirty();
+    let start = Instant::now();
+    let mut cut = state.begin_cut();
+    let (mut bytes, mut chunks, mut worst) = (0, 0, 0);
+    loop {
+        let one = Instant::now();
+        let done = state.write_cut(&mut cut, 256 << 10, &mut |key, value| {
+            bytes += key.len() + value.map_or(0, <[u8]>::len);
+        });
+        chunks += 1;
+        worst = worst.max(one.elapsed().as_micros());
+        if done {
+            break;
+        }
+    }
+    state.end_cut(cut, true);
+    let elapsed = start.elapsed();
+    println!("checkpoint {elapsed:>8.1?} for {bytes} B in {chunks} chunks, worst {worst} us");
+}
+
+fn time_deletes(state: &mut State, paths: &[String]) {
+    let start = Instant::now();
+    for path in paths {
+        apply(state, Op::Delete { path, version: -1 });
+    }
+    report("delete", start, paths.len());
+}
+
+fn path(index: usize) -> String {
+    format!("/app/services/svc{:03}/node-{index:010}", index % GROUPS)
+}
+
+fn create(state: &mut State, path: &str) {
+    let open = AclEntry { perms: Permissions::ALL, scheme: "world", id: "anyone" };
+    let (data, acl, mode) = (Some(&DATA[..]), Some(vec![open]), CreateMode::Persistent);
+    apply(state, Op::Create { path, data, acl, mode });
+}
+
+fn apply(state: &mut State, op: Op<'_>) {
+    let command = Command {
+        session: SessionId::NONE,
+        owner: Owner(0),
+        xid: 0,
+        flags: CommandFlags::default(),
+        identities: Vec::new(),
+        op,
+    };
+    let outcome = state.apply(Millis(1), &command);
+    assert!(outcome.result.is_ok(), "{outcome:?}");
+}
+
+fn report(what: &str, start: Instant, operations: usize) {
+    let each = start.elapsed().as_nanos() / operations as u128;
+    println!("{what:<10} {each:>8} ns each");
+}
+
+/// Resident memory of this process.
+fn resident_bytes() -> usize {
+    const PAGE_BYTES: usize = 4096;
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux has it");
+    let resident = statm.split(' ').nth(1).expect("the second field");
+    resident.parse::<usize>().expect("a number") * PAGE_BYTES
+}

@@ -1,0 +1,10 @@
+//! The state machine from outside: everything goes through its public interface.
+
+mod checkpoint;
+mod generate;
+mod model;
+mod parts;
+mod properties;
+mod robust;
+mod script;
+mod transcripts;
