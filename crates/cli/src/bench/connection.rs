@@ -7,6 +7,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use bytes::{Buf, BytesMut};
+use proto::xid;
 
 use super::wire::{self, BadFrame, Reply};
 use super::workload::Kind;
@@ -148,7 +149,7 @@ impl Connection {
             self.input.consume(frame_bytes);
             // Pings and events answer no request.
             if reply.xid < 0 {
-                self.events += u64::from(reply.xid == wire::EVENT_XID);
+                self.events += u64::from(reply.xid == xid::EVENT);
                 continue;
             }
             let sent = self.in_flight.pop_front().ok_or_else(|| invalid(BadFrame))?;

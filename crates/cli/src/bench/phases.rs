@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use proto::ErrorCode;
 use rand::rngs::StdRng;
 use rand::{RngCore, SeedableRng};
 
@@ -20,8 +21,8 @@ use super::{BenchError, io_error};
 
 /// Unanswered requests a connection while keys are created.
 const SETUP_IN_FLIGHT: usize = 256;
-/// `NodeExists`: a key of an earlier run.
-const NODE_EXISTS: i32 = -110;
+/// A key of an earlier run.
+const NODE_EXISTS: i32 = ErrorCode::NodeExists.code();
 /// Znodes over which `create` spreads, when the number to come is not known.
 const CREATE_SPREAD: u64 = 64_000;
 

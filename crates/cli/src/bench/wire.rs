@@ -1,18 +1,27 @@
-//! The few requests that the load consists of, as bytes, and the little of the replies that it
-//! checks.
+//! The few requests that the load consists of, and the little of the replies that it checks.
+//!
+//! The encoding is `proto`'s; here is only which fields a load fills in.
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
+use proto::{
+    Acl, AddWatchRequest, ConnectRequest, ConnectResponse, CreateRequest, DeleteRequest,
+    GetDataRequest, Id, Record, ReplyHeader, Request, SetDataRequest, Stat, put_frame, xid,
+};
 
 use super::workload::Kind;
 
 /// Largest reply taken; `ZooKeeper` has no limit here, but nothing that is asked for is larger.
-pub(super) const REPLY_BYTES_MAX: usize = 4 << 20;
+const REPLY_BYTES_MAX: usize = 4 << 20;
 /// Session timeout asked for, in milliseconds: no run may expire because its machine is busy.
 pub(super) const SESSION_TIMEOUT_MS: i32 = 30_000;
-/// Xid of watch events.
-pub(super) const EVENT_XID: i32 = -1;
-/// Bytes of a Stat.
-const STAT_BYTES: usize = 68;
+/// Whatever version there is.
+const ANY_VERSION: i32 = -1;
+/// All that may be done to a znode.
+const PERMS_ALL: i32 = 31;
+
+/// The peer does not speak the protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct BadFrame;
 
 /// What a reply says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,123 +32,75 @@ pub(super) struct Reply {
     pub(super) body_bytes: usize,
 }
 
-/// The peer does not speak the protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct BadFrame;
-
 /// Opens a session.
 pub(super) fn put_connect(out: &mut BytesMut) {
-    framed(out, |out| {
-        out.put_i32(0);
-        out.put_i64(0);
-        out.put_i32(SESSION_TIMEOUT_MS);
-        out.put_i64(0);
-        put_buffer(out, &[0; 16]);
-        out.put_u8(0);
-    });
+    let request = ConnectRequest {
+        protocol_version: 0,
+        last_zxid_seen: 0,
+        timeout_ms: SESSION_TIMEOUT_MS,
+        session_id: 0,
+        password: Some(&[0; 16]),
+        read_only: Some(false),
+    };
+    put_frame(out, |out| request.encode(out));
 }
 
 /// One operation on `path`.
 pub(super) fn put_operation(out: &mut BytesMut, xid: i32, kind: Kind, path: &str, value: &[u8]) {
-    framed(out, |out| {
-        out.put_i32(xid);
-        match kind {
-            Kind::Get => {
-                out.put_i32(4);
-                put_buffer(out, path.as_bytes());
-                out.put_u8(0);
-            }
-            Kind::Set => {
-                out.put_i32(5);
-                put_buffer(out, path.as_bytes());
-                put_buffer(out, value);
-                out.put_i32(-1);
-            }
-            Kind::Create => {
-                out.put_i32(1);
-                put_buffer(out, path.as_bytes());
-                put_buffer(out, value);
-                out.put_i32(1);
-                out.put_i32(31);
-                put_buffer(out, b"world");
-                put_buffer(out, b"anyone");
-                out.put_i32(0);
-            }
-            Kind::Watch => {
-                out.put_i32(106);
-                put_buffer(out, path.as_bytes());
-                out.put_i32(0);
-            }
-            Kind::Delete => {
-                out.put_i32(2);
-                put_buffer(out, path.as_bytes());
-                out.put_i32(-1);
-            }
+    let (path, data, version) = (Some(path), Some(value), ANY_VERSION);
+    let request = match kind {
+        Kind::Get => Request::GetData(GetDataRequest { path, watch: false }),
+        Kind::Set => Request::SetData(SetDataRequest { path, data, version }),
+        Kind::Create => {
+            let id = Id { scheme: Some("world"), id: Some("anyone") };
+            let acl = Some(vec![Acl { perms: PERMS_ALL, id }]);
+            Request::Create(CreateRequest { path, data, acl, flags: 0 })
         }
-    });
+        Kind::Delete => Request::Delete(DeleteRequest { path, version }),
+        Kind::Watch => Request::AddWatch(AddWatchRequest { path, mode: 0 }),
+    };
+    put_request(out, xid, &request);
 }
 
 /// Closes the session.
 pub(super) fn put_close(out: &mut BytesMut, xid: i32) {
-    framed(out, |out| {
-        out.put_i32(xid);
-        out.put_i32(-11);
-    });
+    put_request(out, xid, &Request::CloseSession);
 }
 
 /// Keeps the session alive.
 pub(super) fn put_ping(out: &mut BytesMut) {
-    framed(out, |out| {
-        out.put_i32(-2);
-        out.put_i32(11);
-    });
+    put_request(out, xid::PING, &Request::Ping);
+}
+
+fn put_request(out: &mut BytesMut, xid: i32, request: &Request<'_>) {
+    put_frame(out, |out| request.encode(xid, out));
 }
 
 /// The first whole frame of `input` without its length; `None` when more bytes are needed.
 pub(super) fn first_frame(input: &[u8]) -> Result<Option<&[u8]>, BadFrame> {
-    let Some((length, rest)) = input.split_first_chunk::<4>() else { return Ok(None) };
-    let length = usize::try_from(i32::from_be_bytes(*length)).map_err(|_| BadFrame)?;
-    if length > REPLY_BYTES_MAX {
-        return Err(BadFrame);
-    }
-    Ok(rest.get(..length))
+    proto::first_frame(input, REPLY_BYTES_MAX).map_err(|_| BadFrame)
 }
 
 /// Reads a reply's header.
 pub(super) fn reply(frame: &[u8]) -> Result<Reply, BadFrame> {
-    let (xid, rest) = frame.split_first_chunk::<4>().ok_or(BadFrame)?;
-    let (_zxid, rest) = rest.split_first_chunk::<8>().ok_or(BadFrame)?;
-    let (code, body) = rest.split_first_chunk::<4>().ok_or(BadFrame)?;
-    let (xid, code) = (i32::from_be_bytes(*xid), i32::from_be_bytes(*code));
-    Ok(Reply { xid, code, body_bytes: body.len() })
+    let ReplyHeader { xid, err, .. } = ReplyHeader::from_bytes(frame).map_err(|_| BadFrame)?;
+    Ok(Reply { xid, code: err, body_bytes: frame.len() - ReplyHeader::BYTES_MIN })
 }
 
 /// Whether the answer to a handshake grants a session.
 pub(super) fn is_session(frame: &[u8]) -> Result<bool, BadFrame> {
-    let timeout_ms = frame.get(4..8).ok_or(BadFrame)?;
-    Ok(timeout_ms != [0; 4])
+    let response = ConnectResponse::decode(frame).map_err(|_| BadFrame)?;
+    Ok(response.timeout_ms != 0)
 }
 
 /// Bytes that a successful reply has behind its header.
 pub(super) fn body_bytes(kind: Kind, path_bytes: usize, value_bytes: usize) -> usize {
+    // A string, a buffer, and an error number begin with, or are, four bytes.
     match kind {
-        Kind::Get => 4 + value_bytes + STAT_BYTES,
-        Kind::Set => STAT_BYTES,
+        Kind::Get => 4 + value_bytes + Stat::BYTES_MIN,
+        Kind::Set => Stat::BYTES_MIN,
         Kind::Create => 4 + path_bytes,
         Kind::Watch => 4,
         Kind::Delete => 0,
     }
-}
-
-fn framed(out: &mut BytesMut, body: impl FnOnce(&mut BytesMut)) {
-    let start = out.len();
-    out.put_i32(0);
-    body(out);
-    let length = i32::try_from(out.len() - start - 4).expect("requests are far below 2 GiB");
-    out[start..start + 4].copy_from_slice(&length.to_be_bytes());
-}
-
-fn put_buffer(out: &mut BytesMut, bytes: &[u8]) {
-    out.put_i32(i32::try_from(bytes.len()).expect("paths and values are far below 2 GiB"));
-    out.put_slice(bytes);
 }
