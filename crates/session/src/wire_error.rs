@@ -92,6 +92,7 @@ mod tests {
             NewConfigNoQuorum: -13 NewConfigNoQuorum
             NoWatcher: -121 NoWatcher
             OutOfSequence: closes the connection
-        "#]].assert_eq(&table.concat());
+        "#]]
+        .assert_eq(&table.concat());
     }
 }

@@ -326,3 +326,25 @@ fn a_connection_with_too_many_watches_is_closed() {
     assert_eq!(ask(request(106).text("/b").int(1)), After::Close);
     assert_eq!(ask(request(101).long(9).int(0).int(1).text("/b").int(0)), After::Close);
 }
+
+proptest::proptest! {
+    /// Whatever a client asks, it gets whole frames or loses the connection.
+    #[test]
+    fn any_request_is_answered_in_whole_frames(
+        bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..40),
+        path in "(/|/a|/a/eph|/secret|/x|\\PC{0,8})",
+        op in -1..110_i32,
+        number in -1..7_i32,
+    ) {
+        let (state, mut watches) = (state(), WatchTable::default());
+        let mut bodies = vec![request(op).text(&path).int(number), request(op).int(number)];
+        bodies.push(Bytes([request(op).0, bytes].concat()));
+        for body in bodies {
+            let parsed = from_wire::parse(&body.0, &Settings::default());
+            if matches!(parsed.action, Action::Local(_)) {
+                let (_, out) = answer(&state, &mut watches, CommandFlags::default(), &body);
+                proptest::prop_assert!(!frames(&out).is_empty());
+            }
+        }
+    }
+}

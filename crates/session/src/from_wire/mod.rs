@@ -15,9 +15,11 @@ use proto::{Acl, CreateRequest, CreateTtlRequest, OpCode, Request, RequestHeader
 use tree::{AclEntry, Op, Permissions, Query, Reject, Zxid};
 
 use crate::{
-    action::{Action, Local, Read, ReadWatch, Refusal, ReplyShape, SetWatches, Settings, StatPart},
+    action::{Action, Local, Read, ReadWatch, Refusal, SetWatches, Settings, StatPart},
     watch::{AddWatchMode, WatcherType},
 };
+
+pub use crate::action::ReplyShape;
 
 use create::{Create, CreateKind};
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Writes the reply of a write. Writes nothing for a rejection that is answered by closing
-/// the connection (see [`crate::wire_error`]).
+/// the connection (see [`mod@crate::wire_error`]).
 ///
 /// Panics when `shape` is not that of the request that `outcome` belongs to: the two were
 /// kept together since the request was read.
