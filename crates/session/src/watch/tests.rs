@@ -163,6 +163,46 @@ fn many_watches_of_one_connection_make_one_event_per_table() {
     );
 }
 
+/// Every combination of watches on a znode, its parent and the root, against what a
+/// running ZooKeeper told its client.
+#[test]
+fn events_are_those_of_a_running_zookeeper() {
+    let recorded = include_str!("../../testdata/watch_events.txt");
+    let mut table = WatchTable::default();
+    let mut replayed = String::new();
+    for line in recorded.lines() {
+        if line.starts_with('#') {
+            replayed += line;
+        } else if let Some(change) = line.strip_prefix("  ") {
+            let change = change.split(':').next().unwrap();
+            replayed += &format!("  {change}: {}", told(&mut table, change));
+        } else {
+            let (ways, path) = line.split_once(" on ").unwrap();
+            table = WatchTable::default();
+            ways.split(' ').for_each(|how| watch(&mut table, how, path));
+            replayed += line;
+        }
+        replayed.truncate(replayed.trim_end().len());
+        replayed.push('\n');
+    }
+    assert_eq!(replayed, recorded);
+}
+
+/// The events of a change such as `delete /a`, as the recording writes them.
+fn told(table: &mut WatchTable, what: &str) -> String {
+    let (verb, path) = what.split_once(' ').unwrap();
+    let kind = match verb {
+        "create" => ChangeKind::Created,
+        "delete" => ChangeKind::Deleted,
+        _ => ChangeKind::DataChanged,
+    };
+    let mut events = Vec::new();
+    table.fire(&change(kind, path), &mut |_, event, path, _| {
+        events.push(format!("{} {path}", event.code()));
+    });
+    events.join(", ")
+}
+
 #[test]
 fn the_acl_handed_out_is_the_one_that_decides() {
     let own = AclView::List(std::sync::Arc::new(tree::AclList::default()));
