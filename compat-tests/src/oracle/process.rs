@@ -1,0 +1,278 @@
+//! A server of either kind as a child process, stopped when it is dropped.
+
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use crate::raw::RawConnection;
+
+/// A JVM on a busy machine may take this long.
+const START_WITHIN: Duration = Duration::from_secs(60);
+/// How often a condition is looked at again.
+const POLL_EVERY: Duration = Duration::from_millis(20);
+
+/// Which server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Software {
+    /// Apache ZooKeeper 3.9.5.
+    ZooKeeper,
+    /// The `rookery` binary of this build, or the one that `ROOKERY_BIN` names.
+    Rookery,
+}
+
+impl Software {
+    /// What `COMPAT_SERVER` asks for; Rookery unless told otherwise.
+    ///
+    /// # Panics
+    /// When the variable holds anything but `zookeeper` or `rookery`.
+    pub fn from_env() -> Self {
+        match std::env::var("COMPAT_SERVER").as_deref() {
+            Ok("zookeeper") => Self::ZooKeeper,
+            Ok("rookery") | Err(_) => Self::Rookery,
+            Ok(other) => panic!("COMPAT_SERVER is {other}: zookeeper or rookery"),
+        }
+    }
+}
+
+/// Why a server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ProcessError {
+    /// A file or the process failed.
+    #[error("{what}: {error}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// It ended, or did not answer in time.
+    #[error("{software:?} did not start ({state}); it said:\n{output}")]
+    NotStarted {
+        /// Which server.
+        software: Software,
+        /// How it ended, or that it runs.
+        state: String,
+        /// The end of its output.
+        output: String,
+    },
+}
+
+/// Keys that ZooKeeper takes from JVM flags only; Rookery takes them from zoo.cfg.
+const JVM_ONLY: &[&str] = &[
+    "jute.maxbuffer",
+    "readonlymode.enabled",
+    "znode.container.checkIntervalMs",
+    "znode.container.maxPerMinute",
+];
+
+/// A running server.
+#[derive(Debug)]
+pub struct ServerProcess {
+    software: Software,
+    child: Child,
+    address: SocketAddr,
+    dir: PathBuf,
+    /// Deleted with this value; `None` when the caller owns the directory.
+    _own_dir: Option<TempDir>,
+}
+
+impl ServerProcess {
+    /// Starts a server in a directory of its own and waits until it answers.
+    pub fn start(
+        software: Software,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let dir = TempDir::with_prefix("compat-")
+            .map_err(|error| ProcessError::Io { what: "temporary directory".into(), error })?;
+        let path = dir.path().to_owned();
+        let mut server = Self::start_in(software, &path, settings)?;
+        server._own_dir = Some(dir);
+        Ok(server)
+    }
+
+    /// Starts a server whose data is in `dir`/data and waits until it answers.
+    pub fn start_in(
+        software: Software,
+        dir: &Path,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let mut server = Self::spawn_in(software, dir, settings)?;
+        server.wait_until_answering()?;
+        Ok(server)
+    }
+
+    /// Starts a server and does not wait: for servers that are expected to refuse.
+    pub fn spawn_in(
+        software: Software,
+        dir: &Path,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let at = |what: &str| {
+            let what = format!("{what} in {}", dir.display());
+            move |error| ProcessError::Io { what, error }
+        };
+        let address = free_address().map_err(at("free port"))?;
+        fs::create_dir_all(dir.join("data")).map_err(at("data directory"))?;
+        let config = dir.join("zoo.cfg");
+        fs::write(&config, zoo_cfg(dir, address, settings)).map_err(at("zoo.cfg"))?;
+        let output = File::create(dir.join("output")).map_err(at("output"))?;
+        let errors = output.try_clone().map_err(at("output"))?;
+        let child = command(software, &config, settings)
+            .current_dir(dir)
+            .stdin(Stdio::null())
+            .stdout(output)
+            .stderr(errors)
+            .spawn()
+            .map_err(at("starting the server"))?;
+        Ok(Self { software, child, address, dir: dir.to_owned(), _own_dir: None })
+    }
+
+    /// Where clients connect.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The directory that holds zoo.cfg, output and data.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// What it wrote to standard output and error.
+    pub fn output(&self) -> String {
+        let bytes = fs::read(self.dir.join("output")).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits for the end of a server that stops by itself; `None` when it goes on running.
+    pub fn wait_exit(&mut self, within: Duration) -> Option<ExitStatus> {
+        let deadline = Instant::now() + within;
+        loop {
+            match self.child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < deadline => std::thread::sleep(POLL_EVERY),
+                Ok(None) | Err(_) => return None,
+            }
+        }
+    }
+
+    /// Kills it as a power failure would, and leaves its directory to be used again.
+    pub fn kill(mut self) {
+        self.end();
+    }
+
+    fn end(&mut self) {
+        // Errors mean that it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
+    fn wait_until_answering(&mut self) -> Result<(), ProcessError> {
+        let deadline = Instant::now() + START_WITHIN;
+        let mut state = "still running".to_owned();
+        while Instant::now() < deadline {
+            // `ruok` is answered before clients are served.
+            let answer = four_letter_word(self.address, "srvr");
+            if answer.is_ok_and(|text| text.contains("Mode: standalone")) {
+                return Ok(());
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                let signal = status.signal().map(|signal| format!("signal {signal}"));
+                state = signal.unwrap_or_else(|| status.to_string());
+                break;
+            }
+            std::thread::sleep(POLL_EVERY);
+        }
+        let output = self.output();
+        self.end();
+        let tail = output.len().saturating_sub(4000);
+        let output = output.get(tail..).unwrap_or(&output).to_owned();
+        Err(ProcessError::NotStarted { software: self.software, state, output })
+    }
+}
+
+impl Drop for ServerProcess {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// What the server answers to a four letter word.
+pub fn four_letter_word(server: SocketAddr, word: &str) -> io::Result<String> {
+    let mut connection = RawConnection::open(server)?;
+    connection.send(word.as_bytes())?;
+    let bytes = connection.read_to_end(Duration::from_secs(10))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+fn zoo_cfg(dir: &Path, address: SocketAddr, settings: &[(String, String)]) -> String {
+    let mut lines = vec![
+        ("tickTime".to_owned(), "2000".to_owned()),
+        ("dataDir".to_owned(), dir.join("data").display().to_string()),
+        ("clientPort".to_owned(), address.port().to_string()),
+        ("clientPortAddress".to_owned(), address.ip().to_string()),
+        ("maxClientCnxns".to_owned(), "0".to_owned()),
+        ("admin.enableServer".to_owned(), "false".to_owned()),
+        ("4lw.commands.whitelist".to_owned(), "*".to_owned()),
+    ];
+    for (key, value) in settings {
+        lines.retain(|(known, _)| known != key);
+        lines.push((key.clone(), value.clone()));
+    }
+    lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
+}
+
+fn command(software: Software, config: &Path, settings: &[(String, String)]) -> Command {
+    match software {
+        Software::Rookery => {
+            let mut command = Command::new(rookery_binary());
+            command.arg("serve").arg(config);
+            command
+        }
+        Software::ZooKeeper => {
+            let mut command = Command::new("java");
+            command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
+            // Spares ZooKeeper the preallocation of 64 MiB for each log file.
+            command.arg("-Dzookeeper.preAllocSize=1024");
+            for (key, value) in settings.iter().filter(|(key, _)| JVM_ONLY.contains(&&**key)) {
+                command.arg(format!("-D{key}={value}"));
+            }
+            command.arg("-cp").arg(zookeeper_jars().join("*"));
+            command.arg("org.apache.zookeeper.server.ZooKeeperServerMain").arg(config);
+            command
+        }
+    }
+}
+
+/// The binary to test: `ROOKERY_BIN`, or the one beside this test's own binary.
+pub fn rookery_binary() -> PathBuf {
+    std::env::var_os("ROOKERY_BIN").map_or_else(
+        || {
+            let own = std::env::current_exe().unwrap_or_default();
+            own.ancestors().nth(2).map_or_else(PathBuf::new, |dir| dir.join("rookery"))
+        },
+        PathBuf::from,
+    )
+}
+
+fn zookeeper_jars() -> PathBuf {
+    let cache = std::env::var_os("ROOKERY_CACHE").map(PathBuf::from).unwrap_or_else(|| {
+        let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
+        home.join(".cache/rookery")
+    });
+    cache.join("zookeeper-3.9.5")
+}
+
+fn free_address() -> io::Result<SocketAddr> {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+}

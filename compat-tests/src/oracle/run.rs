@@ -1,0 +1,288 @@
+//! Runs a program against one server and notes everything that the server does.
+//!
+//! Steps run one after the other, each until its reply is there, so that what happens does
+//! not depend on timing: an event of an earlier step is read at the latest before the next
+//! reply on its connection.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::decode::{self, Header};
+use super::observation::{Event, Observation, Value};
+use crate::raw::{Handshake, Incoming, Malformed, RawConnection, Reader, Welcome};
+use crate::script::catalogue;
+use crate::script::{Action, Connect, Password, Program, Request, SeenZxid};
+
+/// How long an answer may take. Only a broken server is as slow as this.
+const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// A zxid that no server reaches.
+const ZXID_AHEAD: i64 = 1 << 62;
+
+/// A program that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The socket failed in another way than being closed.
+    #[error("socket: {0}")]
+    Io(#[from] io::Error),
+    /// A step names a connection that was never opened.
+    #[error("no connection {0}")]
+    NoConnection(String),
+}
+
+/// Runs a program from its first step to its last, then closes what it left open.
+pub fn run(program: &Program, server: SocketAddr) -> Result<Vec<Observation>, RunError> {
+    let mut runner = Runner::new(server);
+    for step in &program.steps {
+        runner.step(&step.connection, &step.action)?;
+    }
+    runner.finish()
+}
+
+/// A program under way.
+#[derive(Debug)]
+pub struct Runner {
+    server: SocketAddr,
+    step: usize,
+    clients: BTreeMap<String, Client>,
+    observations: Vec<Observation>,
+}
+
+/// A named connection; the name outlives the socket.
+#[derive(Debug)]
+struct Client {
+    socket: Option<RawConnection>,
+    /// The session that the last handshake granted.
+    session: Option<Welcome>,
+    is_session_closed: bool,
+    next_xid: i32,
+    zxid_seen: i64,
+    /// Requests whose replies have not come, oldest first.
+    pending: VecDeque<(i32, Request)>,
+    queued: Vec<u8>,
+}
+
+impl Runner {
+    /// No connections yet.
+    pub const fn new(server: SocketAddr) -> Self {
+        Self { server, step: 0, clients: BTreeMap::new(), observations: Vec::new() }
+    }
+
+    /// Runs one step.
+    pub fn step(&mut self, name: &str, action: &Action) -> Result<&[Observation], RunError> {
+        let first_new = self.observations.len();
+        match action {
+            Action::Connect(connect) => self.connect(name, connect)?,
+            Action::Request(request) => {
+                self.queue(name, request)?;
+                self.flush(name)?;
+            }
+            Action::Queue(request) => self.queue(name, request)?,
+            Action::Flush => self.flush(name)?,
+            Action::Frame(payload) => {
+                if let Some(socket) = &mut self.client(name)?.socket {
+                    socket.send_frame(payload)?;
+                }
+            }
+            Action::Event => {
+                self.read_one(name, ANSWER_WITHIN)?;
+            }
+            Action::Eof => while self.read_one(name, ANSWER_WITHIN)? {},
+            Action::Drop => self.client(name)?.socket = None,
+        }
+        self.step += 1;
+        Ok(&self.observations[first_new..])
+    }
+
+    /// Reads the events that have not been read, and closes the sessions that are open.
+    pub fn finish(mut self) -> Result<Vec<Observation>, RunError> {
+        let names: Vec<String> = self.clients.keys().cloned().collect();
+        let ping = Action::Request(request_named("ping"));
+        for name in &names {
+            if self.client(name)?.socket.is_some() {
+                self.step(name, &ping)?;
+            }
+        }
+        let observations = std::mem::take(&mut self.observations);
+        for name in &names {
+            self.close_session(name)?;
+        }
+        Ok(observations)
+    }
+
+    fn close_session(&mut self, name: &str) -> Result<(), RunError> {
+        let client = self.client(name)?;
+        if client.is_session_closed || client.session.is_none() {
+            return Ok(());
+        }
+        if client.socket.is_none() {
+            let again = Connect { session: Some(name.to_owned()), ..Connect::default() };
+            self.connect(name, &again)?;
+        }
+        self.step(name, &Action::Request(request_named("close")))?;
+        Ok(())
+    }
+
+    fn connect(&mut self, name: &str, connect: &Connect) -> Result<(), RunError> {
+        let handshake = self.handshake(name, connect)?;
+        let mut socket = RawConnection::open(self.server)?;
+        socket.send_frame(&handshake.encode())?;
+        let answer = socket.read_frame(ANSWER_WITHIN)?;
+        let before = self.clients.remove(name);
+        let mut client = Client {
+            socket: Some(socket),
+            session: None,
+            is_session_closed: false,
+            next_xid: 1,
+            zxid_seen: before.as_ref().map_or(0, |client| client.zxid_seen),
+            pending: VecDeque::new(),
+            queued: Vec::new(),
+        };
+        match answer {
+            Incoming::Frame(payload) => match Welcome::decode(&payload) {
+                Ok(welcome) => {
+                    self.note(name, Event::Welcome, decode::welcome(&welcome));
+                    client.session = welcome.is_granted().then_some(welcome);
+                }
+                Err(error) => self.note_nonsense(name, &error, &payload),
+            },
+            Incoming::Closed => {
+                client.socket = None;
+                // The session of this name, if any, lives on without the new socket.
+                client.session = before.and_then(|client| client.session);
+                self.note(name, Event::Closed, Vec::new());
+            }
+            Incoming::Nothing => self.note(name, Event::Silence, Vec::new()),
+        }
+        self.clients.insert(name.to_owned(), client);
+        Ok(())
+    }
+
+    fn handshake(&self, name: &str, connect: &Connect) -> Result<Handshake, RunError> {
+        let mut handshake = Handshake::fresh(connect.timeout_ms);
+        if let Some(owner) = &connect.session {
+            let session = self
+                .clients
+                .get(owner)
+                .and_then(|client| client.session.as_ref())
+                .ok_or_else(|| RunError::NoConnection(owner.clone()))?;
+            handshake = Handshake::resume(connect.timeout_ms, session);
+        }
+        handshake.protocol_version = connect.protocol;
+        handshake.read_only = connect.read_only;
+        match connect.password {
+            Password::Right => {}
+            Password::Wrong => handshake.password = Some(b"not the password".to_vec()),
+            Password::Short => handshake.password = Some(b"tooshort".to_vec()),
+            Password::Empty => handshake.password = Some(Vec::new()),
+            Password::Null => handshake.password = None,
+        }
+        handshake.last_zxid_seen = match connect.zxid {
+            SeenZxid::Zero => 0,
+            SeenZxid::Seen => self.clients.get(name).map_or(0, |client| client.zxid_seen),
+            SeenZxid::Ahead => ZXID_AHEAD,
+        };
+        Ok(handshake)
+    }
+
+    fn queue(&mut self, name: &str, request: &Request) -> Result<(), RunError> {
+        let client = self.client(name)?;
+        let own = request.operation.and_then(|operation| operation.xid);
+        let xid = request.xid.or(own).unwrap_or_else(|| {
+            client.next_xid += 1;
+            client.next_xid - 1
+        });
+        client.queued.extend(request.frame(xid, client.zxid_seen));
+        client.pending.push_back((xid, request.clone()));
+        Ok(())
+    }
+
+    fn flush(&mut self, name: &str) -> Result<(), RunError> {
+        let client = self.client(name)?;
+        let queued = std::mem::take(&mut client.queued);
+        match &mut client.socket {
+            Some(socket) => socket.send(&queued)?,
+            None => {
+                client.pending.clear();
+                self.note(name, Event::Closed, Vec::new());
+                return Ok(());
+            }
+        }
+        while !self.client(name)?.pending.is_empty() {
+            if !self.read_one(name, ANSWER_WITHIN)? {
+                self.client(name)?.pending.clear();
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads one frame; `false` when there is none, because of the end or of silence.
+    fn read_one(&mut self, name: &str, within: Duration) -> Result<bool, RunError> {
+        let Some(socket) = &mut self.client(name)?.socket else {
+            self.note(name, Event::Closed, Vec::new());
+            return Ok(false);
+        };
+        match socket.read_frame(within)? {
+            Incoming::Frame(frame) => {
+                if let Err(error) = self.frame(name, &frame) {
+                    self.note_nonsense(name, &error, &frame);
+                }
+                Ok(true)
+            }
+            Incoming::Closed => {
+                self.client(name)?.socket = None;
+                self.note(name, Event::Closed, Vec::new());
+                Ok(false)
+            }
+            Incoming::Nothing => {
+                self.note(name, Event::Silence, Vec::new());
+                Ok(false)
+            }
+        }
+    }
+
+    fn frame(&mut self, name: &str, frame: &[u8]) -> Result<(), Malformed> {
+        let mut reader = Reader::new(frame);
+        let header = decode::header(&mut reader)?;
+        if header.xid == -1 {
+            let values = decode::event(header, reader)?;
+            self.note(name, Event::Watch, values);
+            return Ok(());
+        }
+        let Some(request) = self.take_pending(name, header) else {
+            return Err(reader.malformed("reply that nobody asked for"));
+        };
+        let (event, values) = decode::reply(&request, &request.to_string(), header, reader)?;
+        self.note(name, event, values);
+        Ok(())
+    }
+
+    /// The oldest request with this xid. The order of replies is compared by their xids.
+    fn take_pending(&mut self, name: &str, header: Header) -> Option<Request> {
+        let client = self.clients.get_mut(name)?;
+        client.zxid_seen = client.zxid_seen.max(header.zxid);
+        let index = client.pending.iter().position(|(xid, _)| *xid == header.xid)?;
+        let (_, request) = client.pending.remove(index)?;
+        client.is_session_closed |= request.code == -11 && header.err == 0;
+        Some(request)
+    }
+
+    fn client(&mut self, name: &str) -> Result<&mut Client, RunError> {
+        self.clients.get_mut(name).ok_or_else(|| RunError::NoConnection(name.to_owned()))
+    }
+
+    fn note(&mut self, name: &str, event: Event, values: Vec<(String, Value)>) {
+        let connection = name.to_owned();
+        self.observations.push(Observation { step: self.step, connection, event, values });
+    }
+
+    fn note_nonsense(&mut self, name: &str, error: &Malformed, frame: &[u8]) {
+        let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
+        self.note(name, Event::Nonsense(format!("{error}: {hex}")), Vec::new());
+    }
+}
+
+fn request_named(name: &str) -> Request {
+    Request::new(catalogue::named(name).expect("the catalogue has it"))
+}

@@ -1,0 +1,13 @@
+//! A bare client: frames over a blocking socket, encoded and decoded by hand.
+//!
+//! It shares no code with the server on purpose: an error in the server's own codec would
+//! cancel out. It hides nothing either: any bytes can be sent, and a reply with one byte too
+//! many or too few is an error.
+
+mod bytes;
+mod connection;
+mod handshake;
+
+pub use bytes::{Malformed, Reader, Writer};
+pub use connection::{Incoming, RawConnection};
+pub use handshake::{Handshake, Welcome};
