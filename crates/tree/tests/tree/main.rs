@@ -3,6 +3,7 @@
 mod checkpoint;
 mod generate;
 mod model;
+mod oracle;
 mod parts;
 mod properties;
 mod robust;

@@ -48,9 +48,10 @@ impl Model {
         self.zxid = self.zxid.next();
         self.time = time;
         let before = self.clone();
-        let result = match op {
-            Op::Check { .. } => Err(Reject::Unimplemented),
-            op => self.op((session, owner), op),
+        let result = if matches!(op, Op::Check { .. }) {
+            Err(Reject::Unimplemented)
+        } else {
+            self.op((session, owner), op)
         };
         let changes = std::mem::take(&mut self.changes);
         let failed = matches!(&result, Err(_) | Ok(Reply::Multi(MultiOutcome::Failed { .. })));

@@ -5,7 +5,7 @@
 //! unless given), and OP is one of
 //!
 //! - `create PATH [DATA] [MODE] [acl=LIST]`: MODE is `p e ps es c ttl=MS sttl=MS`; LIST is
-//!   `scheme:id:perms`, comma-separated; DATA `-` is null;
+//!   `scheme:id:perms`, comma-separated, `none` or `null`; DATA `-` is null;
 //! - `delete PATH [VERSION]`, `set PATH DATA [VERSION]`, `setacl PATH LIST [VERSION]`,
 //!   `check PATH VERSION`, `multi OP ; OP ; ..`, `reject`;
 //! - `open MS`, `attach MS`, `close`, `expire SESSION.OWNER`, `reap PATH`;
@@ -207,7 +207,7 @@ fn list(text: &str) -> Vec<AclEntry<'_>> {
         });
         AclEntry { perms: Permissions(bits.sum()), scheme, id }
     };
-    text.split(',').filter(|entry| !entry.is_empty()).map(parse).collect()
+    text.split(',').filter(|entry| *entry != "none").map(parse).collect()
 }
 
 fn bytes(text: &str) -> Option<&[u8]> {
@@ -257,7 +257,7 @@ fn show_answer(answer: Answer<'_>) -> String {
     match answer {
         Answer::Stat(stat) => show_stat(&stat),
         Answer::Data { data, stat } => {
-            let data = data.map_or("null".into(), String::from_utf8_lossy);
+            let data = data.map_or(std::borrow::Cow::Borrowed("null"), String::from_utf8_lossy);
             format!("{data:?} v={}", stat.version)
         }
         Answer::Children { mut names, stat } => {
