@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use compat_tests::oracle::process::{ServerProcess, Software};
-use compat_tests::oracle::{Pair, render, run};
+use compat_tests::oracle::{Pair, generate, render, run, shrink};
 use compat_tests::script::Program;
 
 type Settings = Vec<(String, String)>;
@@ -57,4 +57,31 @@ fn scripts_do_the_same_on_both_servers() {
         }
     }
     assert!(failures.is_empty(), "\n{}", failures.join("\n"));
+}
+
+/// Steps of all generated programs together, and of one.
+const GENERATED_STEPS: usize = 3000;
+const PROGRAM_STEPS: usize = 150;
+
+/// `ORACLE_SEED` sets the first seed, `ORACLE_STEPS` how many steps in all.
+#[test]
+fn generated_programs_do_the_same_on_both_servers() {
+    let number = |name: &str, default| {
+        std::env::var(name).map_or(default, |value| value.parse().unwrap())
+    };
+    let first_seed = number("ORACLE_SEED", 1);
+    let programs = number("ORACLE_STEPS", GENERATED_STEPS).div_ceil(PROGRAM_STEPS);
+    let mut pair = Pair::start(Software::from_env(), &[]).unwrap();
+    for seed in (first_seed..).take(programs) {
+        let program = generate::program(seed as u64, PROGRAM_STEPS);
+        if pair.check(&program).unwrap_or_else(|error| panic!("seed {seed}: {error}")).is_err() {
+            let small = shrink::shrink(&program, 60, |candidate| {
+                matches!(pair.check(candidate), Ok(Err(_)))
+            });
+            let difference = pair.check(&small).unwrap().expect_err("it failed before");
+            let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("seed-{seed}.txt"));
+            fs::write(&file, small.to_string()).unwrap();
+            panic!("seed {seed}: {difference}\nthe program, in {}:\n{small}", file.display());
+        }
+    }
 }

@@ -32,8 +32,8 @@ impl fmt::Display for Difference {
 
 /// Compares what `expected` did with what `actual` did.
 pub fn compare(expected: &[Observation], actual: &[Observation]) -> Result<(), Difference> {
-    let expected = with_unordered_runs_sorted(without_racing_refusals(expected));
-    let actual = with_unordered_runs_sorted(without_racing_refusals(actual));
+    let expected = with_unordered_runs_sorted(expected.to_vec());
+    let actual = with_unordered_runs_sorted(actual.to_vec());
     let mut matching = Matching::default();
     let mut found = None;
     for index in 0..expected.len().max(actual.len()) {
@@ -198,29 +198,6 @@ fn with_unordered_runs_sorted(mut observations: Vec<Observation>) -> Vec<Observa
         run.sort_by_key(|o| (o.step, format!("{:?}", o.values)));
     }
     observations
-}
-
-/// What a client sends behind the close of its session is refused, or the socket is closed
-/// before: ZooKeeper itself does the one or the other as it happens.
-fn without_racing_refusals(observations: &[Observation]) -> Vec<Observation> {
-    let mut closing = BTreeSet::new();
-    let mut kept = observations.to_vec();
-    kept.retain(|o| {
-        match &o.event {
-            Event::Reply(request) if request == "close" => closing.insert(o.connection.clone()),
-            Event::Welcome => closing.remove(&o.connection),
-            Event::Refusal(_, -112) if closing.contains(&o.connection) => return false,
-            Event::Reply(_) | Event::Refusal(..) | Event::Watch | Event::Closed => true,
-            Event::Silence | Event::Nonsense(_) => true,
-        };
-        true
-    });
-    // Whether the end was met while waiting for such a reply or afterwards is the same.
-    kept.dedup_by(|b, a| {
-        closing.contains(&a.connection)
-            && (&a.connection, &a.event, &b.event) == (&b.connection, &Event::Closed, &Event::Closed)
-    });
-    kept
 }
 
 fn transcript(expected: &[Observation], actual: &[Observation], index: usize) -> String {

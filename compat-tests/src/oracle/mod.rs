@@ -7,13 +7,13 @@
 
 mod compare;
 mod decode;
-//GEN
+pub mod generate;
 mod observation;
 pub mod process;
 mod render;
 mod run;
 mod servers;
-//SHR
+pub mod shrink;
 
 pub use compare::{Difference, compare};
 pub use observation::{Event, Observation, Value};

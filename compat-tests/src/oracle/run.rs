@@ -213,8 +213,40 @@ impl Runner {
             if !self.read_one(name, ANSWER_WITHIN)? {
                 self.client(name)?.pending.clear();
             }
+            if self.client(name)?.is_session_closed {
+                return self.read_until_closed(name);
+            }
         }
         Ok(())
+    }
+
+    /// The end after the close of a session. What was sent behind the close is refused with
+    /// -112, or the socket is closed before: ZooKeeper does the one or the other as it
+    /// happens, so such refusals are left out.
+    fn read_until_closed(&mut self, name: &str) -> Result<(), RunError> {
+        let client = self.client(name)?;
+        client.pending.clear();
+        let Some(mut socket) = client.socket.take() else { return Ok(()) };
+        loop {
+            let (event, frame) = match socket.read_frame(ANSWER_WITHIN)? {
+                Incoming::Closed => (Event::Closed, Vec::new()),
+                Incoming::Nothing => (Event::Silence, Vec::new()),
+                Incoming::Frame(frame) => {
+                    let header = decode::header(&mut Reader::new(&frame));
+                    if header.is_ok_and(|header| header.err == -112) {
+                        continue;
+                    }
+                    (Event::Nonsense("a reply behind the close".to_owned()), frame)
+                }
+            };
+            let values = if frame.is_empty() {
+                Vec::new()
+            } else {
+                vec![("frame".to_owned(), Value::Bytes(Some(frame)))]
+            };
+            self.note(name, event, values);
+            return Ok(());
+        }
     }
 
     /// Reads one frame; `false` when there is none, because of the end or of silence.
@@ -262,7 +294,10 @@ impl Runner {
     fn take_pending(&mut self, name: &str, header: Header) -> Option<Request> {
         let client = self.clients.get_mut(name)?;
         client.zxid_seen = client.zxid_seen.max(header.zxid);
-        let index = client.pending.iter().position(|(xid, _)| *xid == header.xid)?;
+        let with_its_xid = client.pending.iter().position(|(xid, _)| *xid == header.xid);
+        // Compat: a ping is answered with xid -2, whatever its own.
+        let any_ping = || client.pending.iter().position(|(_, r)| r.code == 11 && header.xid == -2);
+        let index = with_its_xid.or_else(any_ping)?;
         let (_, request) = client.pending.remove(index)?;
         client.is_session_closed |= request.code == -11 && header.err == 0;
         Some(request)

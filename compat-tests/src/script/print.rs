@@ -26,6 +26,7 @@ impl fmt::Display for Step {
             Action::Request(request) => request.fmt(f),
             Action::Queue(request) => write!(f, "+ {request}"),
             Action::Flush => f.write_str("flush"),
+            Action::Frame(bytes) if bytes.is_empty() => f.write_str("frame \"\""),
             Action::Frame(bytes) => write!(f, "frame {}", Hex(bytes)),
             Action::Event => f.write_str("event"),
             Action::Eof => f.write_str("eof"),
@@ -75,7 +76,8 @@ impl fmt::Display for Request {
             None => write!(f, "op:{}", self.code)?,
         }
         if let (None, [Arg::Buffer(Some(body))]) = (self.operation, self.args.as_slice()) {
-            write!(f, " body={}", Hex(body))?;
+            f.write_str(" body=")?;
+            Hex(body).fmt(f)?;
         }
         let mut in_place = true;
         for (field, arg) in self.fields().iter().zip(&self.args) {
