@@ -16,6 +16,7 @@ mod frame;
 mod generated;
 mod multi;
 mod request;
+mod response;
 
 pub use codes::{ErrorCode, EventType, KeeperState, OpCode, xid};
 pub use connect::{ConnectRequest, ConnectResponse};
@@ -38,3 +39,4 @@ pub use generated::{
 pub use jute::{DecodeError, DecodeErrorKind, Record};
 pub use multi::{MultiOp, MultiRequest, MultiResponse, MultiResult};
 pub use request::Request;
+pub use response::Response;

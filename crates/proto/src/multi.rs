@@ -66,12 +66,6 @@ impl<'a> MultiRequest<'a> {
 
 impl<'a> MultiOp<'a> {
     fn decode(op: i32, input: &'a [u8]) -> Result<(&'a [u8], Self), DecodeError> {
-        fn one<'a, T: Record<'a>, U>(
-            input: &'a [u8],
-            wrap: impl FnOnce(T) -> U,
-        ) -> Result<(&'a [u8], U), DecodeError> {
-            finish(T::decode(input)).map(|(rest, record)| (rest, wrap(record)))
-        }
         match op {
             1 => one(input, Self::Create),
             15 => one(input, Self::Create2),
@@ -161,16 +155,59 @@ impl<'a> MultiResponse<'a> {
             input = rest;
         }
     }
+
+    /// Appends the body.
+    pub fn encode(&self, out: &mut BytesMut) {
+        for result in &self.results {
+            MultiHeader { op: result.op(), done: false, err: result.code() }.encode(out);
+            result.encode(out);
+        }
+        DONE.encode(out);
+    }
 }
 
 impl<'a> MultiResult<'a> {
-    fn decode(op: i32, input: &'a [u8]) -> Result<(&'a [u8], Self), DecodeError> {
-        fn one<'a, T: Record<'a>, U>(
-            input: &'a [u8],
-            wrap: impl FnOnce(T) -> U,
-        ) -> Result<(&'a [u8], U), DecodeError> {
-            finish(T::decode(input)).map(|(rest, record)| (rest, wrap(record)))
+    /// The number that its header carries.
+    const fn op(&self) -> i32 {
+        match self {
+            Self::Create(_) => OpCode::Create.code(),
+            Self::Create2(_) => OpCode::Create2.code(),
+            Self::Delete => OpCode::Delete.code(),
+            Self::SetData(_) => OpCode::SetData.code(),
+            Self::Check => OpCode::Check.code(),
+            Self::GetData(_) => OpCode::GetData.code(),
+            Self::GetChildren(_) => OpCode::GetChildren.code(),
+            Self::Error(_) => OpCode::Error.code(),
         }
+    }
+
+    /// The error code that its header carries: that of its body, if it is an error.
+    const fn code(&self) -> i32 {
+        match self {
+            Self::Error(code) => *code,
+            Self::Create(_)
+            | Self::Create2(_)
+            | Self::Delete
+            | Self::SetData(_)
+            | Self::Check
+            | Self::GetData(_)
+            | Self::GetChildren(_) => 0,
+        }
+    }
+
+    fn encode(&self, out: &mut BytesMut) {
+        match self {
+            Self::Create(record) => record.encode(out),
+            Self::Create2(record) => record.encode(out),
+            Self::Delete | Self::Check => {}
+            Self::SetData(record) => record.encode(out),
+            Self::GetData(record) => record.encode(out),
+            Self::GetChildren(record) => record.encode(out),
+            Self::Error(err) => ErrorResponse { err: *err }.encode(out),
+        }
+    }
+
+    fn decode(op: i32, input: &'a [u8]) -> Result<(&'a [u8], Self), DecodeError> {
         match op {
             1 => one(input, Self::Create),
             15 => one(input, Self::Create2),
@@ -183,6 +220,14 @@ impl<'a> MultiResult<'a> {
             other => Err(unknown(other, input)),
         }
     }
+}
+
+/// Decodes one element's record.
+fn one<'a, T: Record<'a>, U>(
+    input: &'a [u8],
+    wrap: impl FnOnce(T) -> U,
+) -> Result<(&'a [u8], U), DecodeError> {
+    finish(T::decode(input)).map(|(rest, record)| (rest, wrap(record)))
 }
 
 const fn unknown(op: i32, input: &[u8]) -> DecodeError {
