@@ -102,7 +102,7 @@ impl Permissions {
 }
 
 /// One entry of an ACL list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct AclEntry<'a> {
     /// What it permits.
     pub perms: Permissions,

@@ -1,6 +1,8 @@
 //! What becomes of an ACL that a client sends: duplicates go, `auth` turns into who the
 //! client is, and every other entry must be valid in its scheme.
 
+use std::collections::BTreeSet;
+
 use smallvec::SmallVec;
 
 use super::{address, is_anyone};
@@ -26,8 +28,9 @@ pub(crate) fn fix_up<'a>(
         return Err(Reject::InvalidAcl);
     }
     let mut checked = Checked::new();
-    for (position, entry) in sent.iter().enumerate() {
-        if sent[..position].contains(entry) {
+    let mut seen = BTreeSet::new();
+    for entry in sent {
+        if sent.len() > 1 && !seen.insert(entry) {
             continue;
         }
         if entry.scheme == "auth" {

@@ -13,7 +13,11 @@ use super::{
 /// Any number would do; it is fixed so that runs can be repeated.
 const SEED: u64 = 0x526f_6f6b_6572_7901;
 
-/// An entry keeps the hash beside the reference, so that growing the table and passing
+/// The index is cut into this many tables, each of which grows by itself: growing one
+/// table of a million entries would hold up everybody for tens of milliseconds.
+const TABLES: usize = 256;
+
+/// An entry keeps the hash beside the reference, so that growing a table and passing
 /// over entries of the same bucket do not touch the slots, which are cold.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
@@ -25,13 +29,14 @@ struct Entry {
 /// would leak the hash.
 #[derive(Debug)]
 pub(crate) struct Index {
-    entries: HashTable<Entry>,
+    tables: Box<[HashTable<Entry>]>,
     hasher: FixedState,
 }
 
 impl Default for Index {
     fn default() -> Self {
-        Self { entries: HashTable::new(), hasher: FixedState::with_seed(SEED) }
+        let tables = (0..TABLES).map(|_| HashTable::new()).collect();
+        Self { tables, hasher: FixedState::with_seed(SEED) }
     }
 }
 
@@ -39,25 +44,29 @@ impl Index {
     pub(crate) fn find(&self, slab: &Slab, parent: NodeRef, name: &[u8]) -> Option<NodeRef> {
         let hash = self.hash(parent, name);
         let is_it = |entry: &Entry| entry.hash == hash && matches(slab, entry.node, parent, name);
-        self.entries.find(spread(hash), is_it).map(|entry| entry.node)
+        self.tables[table_of(hash)].find(spread(hash), is_it).map(|entry| entry.node)
     }
 
     /// The znode must be in its slot already, and not in the index.
     pub(crate) fn insert(&mut self, slot: &Slot, node: NodeRef) {
         let hash = self.hash(slot.parent, slot.body.name_bytes());
-        self.entries.insert_unique(spread(hash), Entry { hash, node }, |entry| spread(entry.hash));
+        let table = &mut self.tables[table_of(hash)];
+        table.insert_unique(spread(hash), Entry { hash, node }, |entry| spread(entry.hash));
     }
 
     /// The znode must still be in its slot.
     pub(crate) fn remove(&mut self, slot: &Slot, node: NodeRef) {
         let hash = self.hash(slot.parent, slot.body.name_bytes());
-        let entry = self.entries.find_entry(spread(hash), |entry| entry.node == node);
+        let table = &mut self.tables[table_of(hash)];
+        let entry = table.find_entry(spread(hash), |entry| entry.node == node);
         entry.expect("every znode is indexed").remove();
     }
 
-    /// Makes room for `additional` znodes at once.
+    /// Makes room for about `additional` znodes at once.
     pub(crate) fn reserve(&mut self, additional: usize) {
-        self.entries.reserve(additional, |entry| spread(entry.hash));
+        for table in &mut self.tables {
+            table.reserve(additional / TABLES, |entry| spread(entry.hash));
+        }
     }
 
     fn hash(&self, parent: NodeRef, name: &[u8]) -> u32 {
@@ -73,7 +82,12 @@ fn matches(slab: &Slab, node: NodeRef, parent: NodeRef, name: &[u8]) -> bool {
     slot.parent == parent && slot.body.name_bytes() == name
 }
 
-/// The table takes its bucket from the low bits and its tag from the high ones.
+/// By the high bits: a table finds its bucket by the low ones.
+fn table_of(hash: u32) -> usize {
+    (hash >> (u32::BITS - TABLES.trailing_zeros())) as usize
+}
+
+/// A table takes its bucket from the low bits and its tag from the highest.
 fn spread(hash: u32) -> u64 {
     u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }

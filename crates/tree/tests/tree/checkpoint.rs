@@ -47,7 +47,7 @@ fn apply(state: &mut State, line: &str) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// Cuts begin, go on, fail and succeed between commands, wherever.
     #[test]

@@ -146,3 +146,23 @@ fn containers_never_used_are_found_by_age() {
     assert_eq!(scene.state.containers_never_used(Millis(1001)), ["/never"]);
     assert!(scene.state.containers_never_used(Millis(1000)).is_empty());
 }
+
+#[test]
+fn a_state_can_be_read_from_many_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<State>();
+}
+
+#[test]
+fn a_huge_acl_is_checked_in_reasonable_time() {
+    let ids: Vec<String> = (0..60_000).map(|id| format!("u:{}", id / 2)).collect();
+    let entry = |id| tree::AclEntry { perms: Permissions::READ, scheme: "digest", id };
+    let acl = Some(ids.iter().map(|id| entry(id.as_str())).collect());
+    let mut command = parse_command("create /a", CommandFlags::SCHEME_DIGEST);
+    command.op =
+        tree::Op::Create { path: "/a", data: None, acl, mode: tree::CreateMode::Persistent };
+    let mut state = State::new();
+    assert!(state.apply(Millis(1), &command).result.is_ok());
+    let Some(AclView::List(list)) = state.acl_of("/a") else { panic!("not open") };
+    assert_eq!(list.iter().count(), 30_000);
+}

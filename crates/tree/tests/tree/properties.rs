@@ -23,7 +23,7 @@ fn run(state: &mut State, lines: &[String], mut see: impl FnMut(&State, Millis, 
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
     fn the_tree_does_what_the_plain_model_does(lines in plain_commands(60)) {

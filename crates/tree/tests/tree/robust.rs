@@ -93,7 +93,7 @@ fn op(wild: &Wild, nested: bool) -> Op<'_> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(500))]
+    #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
     fn nothing_a_client_sends_panics(wilds in vec(wild(), 1..40), group in 1..5_usize) {
