@@ -3,7 +3,7 @@
 use super::observation::{Event, Value};
 use crate::raw::{Malformed, Reader, Welcome};
 use crate::script::Request;
-use crate::script::catalogue::{Part, result_parts};
+use crate::script::catalogue::{self, Part, result_parts};
 
 type Values = Vec<(String, Value)>;
 
@@ -66,17 +66,23 @@ pub(super) fn reply(
     mut reader: Reader<'_>,
 ) -> Result<(Event, Values), Malformed> {
     // Undecodable and unknown requests are turned away before they are given a zxid, or after.
-    let has_own_zxid = request.operation.is_some_and(|operation| operation.is_write)
+    let operation = request.operation.or_else(|| catalogue::with_code(request.code));
+    let has_own_zxid = operation.is_some_and(|operation| operation.is_write)
         && !matches!(header.err, -5 | -6 | -127);
     let zxid = if has_own_zxid { Value::Zxid(header.zxid) } else { Value::Progress(header.zxid) };
     let mut values =
         vec![named("xid", Value::Number(i64::from(header.xid))), named("zxid", zxid)];
     let event = if header.err == 0 {
-        for part in request.operation.map_or(&[][..], |operation| operation.reply) {
+        for part in operation.map_or(&[][..], |operation| operation.reply) {
             self::part(*part, "", &mut reader, &mut values)?;
         }
         Event::Reply(label.to_owned())
     } else {
+        // Compat: a multiRead that is refused as a whole has an empty list of results.
+        if request.code == 22 && reader.finish().is_err() {
+            results(&mut reader, &mut values)?;
+            values.push(named("results", Value::Number(0)));
+        }
         Event::Refusal(label.to_owned(), header.err)
     };
     reader.finish()?;

@@ -211,6 +211,11 @@ pub fn named(name: &str) -> Option<&'static Operation> {
     OPERATIONS.iter().find(|operation| operation.name == name)
 }
 
+/// The operation with that number.
+pub fn with_code(code: i32) -> Option<&'static Operation> {
+    OPERATIONS.iter().find(|operation| operation.code == code)
+}
+
 /// The parts of an element's result in a multi, by the type that the element carries.
 pub fn result_parts(code: i32) -> Option<&'static [Part]> {
     match code {
