@@ -16,14 +16,11 @@ pub(crate) fn validate(path: &str) -> Result<(), Reject> {
         return Ok(());
     }
     let names = path.strip_prefix('/').ok_or(Reject::BadArguments)?;
-    let valid = names.split('/').all(is_valid_name);
+    let printable_ascii = names.bytes().all(|byte| (0x20..0x7F).contains(&byte));
+    let legal = printable_ascii || names.chars().all(is_legal);
+    let proper = |name: &[u8]| !matches!(name, b"" | b"." | b"..");
+    let valid = legal && names.as_bytes().split(|byte| *byte == b'/').all(proper);
     if valid { Ok(()) } else { Err(Reject::BadArguments) }
-}
-
-fn is_valid_name(name: &str) -> bool {
-    let printable_ascii = name.bytes().all(|byte| (0x20..0x7F).contains(&byte));
-    let legal = printable_ascii || name.chars().all(is_legal);
-    legal && !name.is_empty() && name != "." && name != ".."
 }
 
 /// Compat: ZooKeeper judges UTF-16 units, so that everything beyond the basic plane

@@ -95,10 +95,10 @@ impl Nodes {
         if path.is_empty() || path == "/" {
             return Some(NodeRef::ROOT);
         }
-        let names = path.strip_prefix('/')?.split('/');
+        let names = path.strip_prefix('/')?.as_bytes().split(|byte| *byte == b'/');
         let mut node = NodeRef::ROOT;
         for name in names {
-            node = self.child(node, name)?;
+            node = self.index.find(&self.slab, node, name)?;
         }
         Some(node)
     }
