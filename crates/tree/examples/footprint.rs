@@ -1,6 +1,6 @@
 //! What a million small znodes cost: bytes of memory a znode, nanoseconds an operation.
 //!
-//! `cargo run --release -p tree --example footprint [znodes]`; Linux only. Paths have
+//! `cargo run --release -p tree --example footprint [znodes [parents]]`; Linux only. Paths have
 //! four components, data 100 bytes; operations go to znodes in a scattered order.
 //! Times are of the processor, so that other processes disturb less.
 
@@ -16,19 +16,20 @@ use tree::{
 
 const DATA_BYTES: usize = 100;
 const DATA: [u8; DATA_BYTES] = [7; DATA_BYTES];
-/// How many parents share the znodes.
-const GROUPS: usize = 1000;
 const OPERATIONS: usize = 1_000_000;
 
 fn main() {
-    let znodes: usize =
-        std::env::args().nth(1).map_or(1_000_000, |count| count.parse().expect("a number"));
-    let paths: Vec<String> = (0..znodes).map(path).collect();
+    let argument = |index| std::env::args().nth(index).map(|text| text.parse().expect("a number"));
+    let znodes: usize = argument(1).unwrap_or(1_000_000);
+    let parents: usize = argument(2).unwrap_or(1000);
+    let paths: Vec<String> = (0..znodes).map(|index| path(index, parents)).collect();
     let mut state = State::new();
     state.enter_term(1);
     create(&mut state, "/app");
     create(&mut state, "/app/services");
-    (0..GROUPS).for_each(|group| create(&mut state, &format!("/app/services/svc{group:03}")));
+    for parent in 0..parents {
+        create(&mut state, &format!("/app/services/svc{parent:03}"));
+    }
 
     let before = resident_bytes();
     let mut worst = 0;
@@ -43,13 +44,13 @@ fn main() {
     let each = (resident_bytes() - before) / znodes;
     println!("memory     {each:>8} B a znode, {} beside its data", each - DATA_BYTES);
 
-    time_operations(&mut state, &paths);
+    time_operations(&mut state, &paths, parents);
     time_checkpoint(&mut state);
     time_loading(&mut state);
     time_deletes(&mut state, &paths);
 }
 
-fn time_operations(state: &mut State, paths: &[String]) {
+fn time_operations(state: &mut State, paths: &[String], parents: usize) {
     // In a new list, so that the paths lie in the cache, as those of requests do.
     let scattered = |index: usize| paths[index.wrapping_mul(611_953) % paths.len()].clone();
     let scattered: Vec<String> = (0..OPERATIONS).map(scattered).collect();
@@ -67,12 +68,12 @@ fn time_operations(state: &mut State, paths: &[String]) {
     }
     report("set", start, OPERATIONS);
 
-    let query = Query::GetChildren { path: "/app/services/svc007" };
+    let query = Query::GetChildren { path: "/app/services/svc000" };
     let start = Stopwatch::start();
     for _ in 0..100 {
         black_box(state.query(&query, &[], CommandFlags::default()).expect("it is there"));
     }
-    report("child", start, 100 * paths.len() / GROUPS);
+    report("child", start, 100 * paths.len() / parents);
 }
 
 fn time_checkpoint(state: &mut State) {
@@ -122,8 +123,8 @@ fn time_deletes(state: &mut State, paths: &[String]) {
     report("delete", start, paths.len());
 }
 
-fn path(index: usize) -> String {
-    format!("/app/services/svc{:03}/node-{index:010}", index % GROUPS)
+fn path(index: usize, parents: usize) -> String {
+    format!("/app/services/svc{:03}/node-{index:010}", index % parents)
 }
 
 fn create(state: &mut State, path: &str) {

@@ -28,6 +28,7 @@ pub type CutSink<'s> = dyn FnMut(&[u8], Option<&[u8]>) + 's;
 /// A point in the order of commands, being written. Give it back to [`State::end_cut`].
 #[derive(Debug)]
 pub struct Cut {
+    number: u64,
     zxid: Zxid,
     meta: Option<Box<[u8]>>,
     next_node: usize,
@@ -42,30 +43,32 @@ impl Cut {
 
 impl State {
     /// Begins to write what changed since the last successful cut, as it is now.
-    /// Costs next to nothing.
-    ///
-    /// # Panics
-    ///
-    /// When the last cut was not ended: there can be one at a time.
+    /// Costs next to nothing. There is one cut at a time: one that was not ended counts
+    /// as failed from here on.
     pub fn begin_cut(&mut self) -> Cut {
-        assert!(!self.cutting, "one cut at a time");
-        self.cutting = true;
+        self.thaw(false);
+        self.cuts += 1;
         self.nodes.freeze();
         self.sessions.marks.freeze();
         self.acls.marks.freeze();
         let meta = format::encode_meta(&self.meta());
-        Cut { zxid: self.zxid, meta: Some(meta), next_node: 0 }
+        Cut { number: self.cuts, zxid: self.zxid, meta: Some(meta), next_node: 0 }
     }
 
     /// Hands keys and values of the cut to `sink` until about `budget_bytes` were handed
     /// out. True when the cut is complete.
     /// Commands may be applied between calls.
+    ///
+    /// # Panics
+    ///
+    /// When a later cut was begun.
     pub fn write_cut(
         &mut self,
         cut: &mut Cut,
         budget_bytes: usize,
         sink: &mut CutSink<'_>,
     ) -> bool {
+        assert!(cut.number == self.cuts, "one cut at a time");
         let mut written = 0;
         while written < budget_bytes {
             let Some((key, value)) = self.next_of_cut(cut) else { return true };
@@ -79,12 +82,11 @@ impl State {
     /// Ends the cut. If it did not reach the disk (`succeeded` is false), the next one
     /// writes all of it again.
     pub fn end_cut(&mut self, cut: Cut, succeeded: bool) {
-        let Cut { zxid: _, meta, next_node: _ } = cut;
-        assert!(!succeeded || meta.is_none(), "a cut that succeeded was written");
-        self.nodes.thaw(succeeded);
-        self.sessions.marks.thaw(succeeded);
-        self.acls.marks.thaw(succeeded);
-        self.cutting = false;
+        let Cut { number, zxid: _, meta, next_node: _ } = cut;
+        if number == self.cuts {
+            assert!(!succeeded || meta.is_none(), "a cut that succeeded was written");
+            self.thaw(succeeded);
+        }
     }
 
     /// Makes the next cut a full checkpoint. Only between cuts.
@@ -97,6 +99,13 @@ impl State {
     /// How many parts of the state changed since the last cut.
     pub fn dirty_count(&self) -> usize {
         self.nodes.dirty_count() + self.sessions.marks.dirty_count() + self.acls.marks.dirty_count()
+    }
+
+    /// Changing parts of the state no longer leaves pre-images.
+    fn thaw(&mut self, succeeded: bool) {
+        self.nodes.thaw(succeeded);
+        self.sessions.marks.thaw(succeeded);
+        self.acls.marks.thaw(succeeded);
     }
 
     fn next_of_cut(&mut self, cut: &mut Cut) -> Option<(Key, Option<Box<[u8]>>)> {

@@ -36,8 +36,8 @@ pub struct State {
     pub(crate) zxid: Zxid,
     /// The Raft term of the entry that was applied last.
     pub(crate) term: u64,
-    /// A cut is being written.
-    pub(crate) cutting: bool,
+    /// How many cuts were begun; the number of the present one.
+    pub(crate) cuts: u64,
     quotas: Quotas,
     journal: Option<Journal>,
     digests: DigestPoints,
@@ -90,7 +90,7 @@ impl State {
             origins: BTreeMap::new(),
             zxid: Zxid::ZERO,
             term: 0,
-            cutting: false,
+            cuts: 0,
             quotas: Quotas::default(),
             journal: None,
             digests: DigestPoints::default(),

@@ -199,3 +199,19 @@ fn origins_and_terms_survive() {
 fn an_empty_store_is_not_a_checkpoint() {
     assert_eq!(Loader::new().finish().err(), Some(LoadError::NoMeta));
 }
+
+#[test]
+fn a_cut_that_was_never_ended_counts_as_failed() {
+    let mut state = State::new();
+    let mut stored = Stored::new();
+    let mut abandoned = state.begin_cut();
+    assert!(!write_some(&mut state, &mut abandoned, 100, &mut Stored::new()));
+    apply(&mut state, "create /a");
+    let mut cut = state.begin_cut();
+    while !write_some(&mut state, &mut cut, 64, &mut stored) {}
+    state.end_cut(abandoned, false);
+    apply(&mut state, "create /b");
+    state.end_cut(cut, true);
+    checkpoint(&mut state, &mut stored);
+    assert_eq!(dump(&load(&stored).expect("it loads")), dump(&state));
+}
