@@ -63,19 +63,22 @@ impl NodeMarks {
         Some((node, format::encode_node(node, slot)))
     }
 
-    /// Ends the cut. What it was to write counts as unwritten if it failed.
-    pub(crate) fn thaw(&mut self, succeeded: bool, slab: &mut Slab) {
+    /// Ends the cut: everything was written. Looks at no slot, for all locks wait.
+    pub(crate) fn keep_written(&mut self, positions: usize) {
+        assert!(positions == self.frozen.len(), "a finished cut wrote every znode");
+        assert!(self.pre_images.is_empty(), "a finished cut wrote every pre-image");
+        self.frozen = Vec::new();
+    }
+
+    /// Ends the cut: what it was to write counts as unwritten.
+    pub(crate) fn give_back(&mut self, slab: &mut Slab) {
         self.pre_images.clear();
         for node in std::mem::take(&mut self.frozen) {
             let slot = slab.get_mut(node);
-            if succeeded {
-                assert!(slot.marks & self.frozen_bit() == 0, "a finished cut wrote everything");
-            } else {
-                if slot.marks & self.dirty_bit == 0 {
-                    self.dirty.push(node);
-                }
-                slot.marks = self.dirty_bit;
+            if slot.marks & self.dirty_bit == 0 {
+                self.dirty.push(node);
             }
+            slot.marks = self.dirty_bit;
         }
     }
 
@@ -132,17 +135,16 @@ impl<K: Copy + Ord> SetMarks<K> {
         Some(pair)
     }
 
-    pub(crate) fn thaw(&mut self, succeeded: bool) {
-        let unwritten = std::mem::take(&mut self.unwritten);
-        let pre_images = std::mem::take(&mut self.pre_images);
-        let written = std::mem::take(&mut self.written);
-        if succeeded {
-            assert!(unwritten.is_empty() && pre_images.is_empty(), "a finished cut wrote all");
-        } else {
-            self.dirty.extend(unwritten);
-            self.dirty.extend(pre_images.into_keys());
-            self.dirty.extend(written);
-        }
+    pub(crate) fn keep_written(&mut self) {
+        assert!(self.unwritten.is_empty(), "a finished cut wrote every part");
+        assert!(self.pre_images.is_empty(), "a finished cut wrote every pre-image");
+        self.written = Vec::new();
+    }
+
+    pub(crate) fn give_back(&mut self) {
+        self.dirty.append(&mut self.unwritten);
+        self.dirty.extend(std::mem::take(&mut self.pre_images).into_keys());
+        self.dirty.extend(std::mem::take(&mut self.written));
     }
 
     pub(crate) fn dirty_count(&self) -> usize {

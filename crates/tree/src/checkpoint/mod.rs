@@ -46,7 +46,7 @@ impl State {
     /// Costs next to nothing. There is one cut at a time: one that was not ended counts
     /// as failed from here on.
     pub fn begin_cut(&mut self) -> Cut {
-        self.thaw(false);
+        self.give_back();
         self.cuts += 1;
         self.nodes.freeze();
         self.sessions.marks.freeze();
@@ -56,8 +56,7 @@ impl State {
     }
 
     /// Hands keys and values of the cut to `sink` until about `budget_bytes` were handed
-    /// out. True when the cut is complete.
-    /// Commands may be applied between calls.
+    /// out. True when the cut is complete. Commands may be applied between calls.
     ///
     /// # Panics
     ///
@@ -81,12 +80,22 @@ impl State {
 
     /// Ends the cut. If it did not reach the disk (`succeeded` is false), the next one
     /// writes all of it again.
+    ///
+    /// # Panics
+    ///
+    /// When it succeeded without having been written as a whole.
     pub fn end_cut(&mut self, cut: Cut, succeeded: bool) {
-        let Cut { number, zxid: _, meta, next_node: _ } = cut;
-        if number == self.cuts {
-            assert!(!succeeded || meta.is_none(), "a cut that succeeded was written");
-            self.thaw(succeeded);
+        let Cut { number, zxid: _, meta, next_node } = cut;
+        if number != self.cuts {
+            return;
         }
+        if !succeeded {
+            return self.give_back();
+        }
+        assert!(meta.is_none(), "a finished cut wrote the meta record");
+        self.nodes.keep_written(next_node);
+        self.sessions.marks.keep_written();
+        self.acls.marks.keep_written();
     }
 
     /// Makes the next cut a full checkpoint. Only between cuts.
@@ -101,11 +110,11 @@ impl State {
         self.nodes.dirty_count() + self.sessions.marks.dirty_count() + self.acls.marks.dirty_count()
     }
 
-    /// Changing parts of the state no longer leaves pre-images.
-    fn thaw(&mut self, succeeded: bool) {
-        self.nodes.thaw(succeeded);
-        self.sessions.marks.thaw(succeeded);
-        self.acls.marks.thaw(succeeded);
+    /// What the cut was to write is dirty again.
+    fn give_back(&mut self) {
+        self.nodes.give_back();
+        self.sessions.marks.give_back();
+        self.acls.marks.give_back();
     }
 
     fn next_of_cut(&mut self, cut: &mut Cut) -> Option<(Key, Option<Box<[u8]>>)> {

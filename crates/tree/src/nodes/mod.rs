@@ -235,8 +235,12 @@ impl Nodes {
         self.marks.freeze();
     }
 
-    pub(crate) fn thaw(&mut self, succeeded: bool) {
-        self.marks.thaw(succeeded, &mut self.slab);
+    pub(crate) fn keep_written(&mut self, positions: usize) {
+        self.marks.keep_written(positions);
+    }
+
+    pub(crate) fn give_back(&mut self) {
+        self.marks.give_back(&mut self.slab);
     }
 
     pub(crate) fn touch_all(&mut self) {
