@@ -23,7 +23,7 @@ use nom::{
 
 use crate::{
     SchemaError, Source,
-    schema::{Class, Field, Module, Type},
+    schema::{Class, Field, Module, Primitive, Type},
 };
 
 /// Parses one schema file.
@@ -97,15 +97,13 @@ fn kind(input: &str) -> Parsed<'_, Type> {
             let (input, _) = cut(symbol('>', "`>`")).parse(input)?;
             Ok((input, Type::Vector(Box::new(item))))
         }
-        "byte" => Ok((input, Type::Byte)),
-        "boolean" => Ok((input, Type::Boolean)),
-        "int" => Ok((input, Type::Int)),
-        "long" => Ok((input, Type::Long)),
-        "buffer" => Ok((input, Type::Buffer)),
-        "ustring" => Ok((input, Type::Ustring)),
         _ => {
+            if let Some(kind) = Primitive::ALL.into_iter().find(|kind| kind.name() == first) {
+                return Ok((input, Type::Primitive(kind)));
+            }
             let (input, second) = opt(preceded(char('.'), cut(name))).parse(input)?;
-            let path = second.map_or_else(|| first.to_owned(), |second| format!("{first}.{second}"));
+            let path =
+                second.map_or_else(|| first.to_owned(), |second| format!("{first}.{second}"));
             Ok((input, Type::Record(path)))
         }
     }

@@ -8,6 +8,7 @@
 mod emit;
 mod grammar;
 mod resolve;
+mod sample;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -16,7 +17,8 @@ use std::collections::BTreeMap;
 
 use thiserror::Error;
 
-pub use schema::{Class, Field, Module, Type};
+pub use sample::Sampler;
+pub use schema::{Class, Field, Module, Primitive, Type};
 
 /// One schema file.
 #[derive(Clone, Copy, Debug)]
@@ -113,11 +115,22 @@ impl Nullable {
     }
 }
 
+/// Parses one schema, without looking up its names.
+///
+/// # Errors
+/// [`SchemaError::Syntax`] when it is none.
+pub fn parse(source: &Source<'_>) -> Result<Module, SchemaError> {
+    grammar::parse(source)
+}
+
 /// Generates one Rust module a schema, in the order of `sources`.
 ///
 /// # Errors
 /// The first [`SchemaError`] found.
-pub fn generate(sources: &[Source<'_>], nullable: &Nullable) -> Result<Vec<Generated>, SchemaError> {
+pub fn generate(
+    sources: &[Source<'_>],
+    nullable: &Nullable,
+) -> Result<Vec<Generated>, SchemaError> {
     let modules = sources.iter().map(grammar::parse).collect::<Result<Vec<_>, _>>()?;
     let names = resolve::Names::new(sources, &modules, nullable)?;
     Ok(sources

@@ -57,9 +57,7 @@ impl Names {
     /// Whether a type can be copied.
     pub(crate) fn type_copies(&self, kind: &Type) -> bool {
         match kind {
-            Type::Byte | Type::Boolean | Type::Int | Type::Long | Type::Buffer | Type::Ustring => {
-                true
-            }
+            Type::Primitive(_) => true,
             Type::Vector(_) => false,
             Type::Record(name) => self.get(name).copies,
         }
@@ -77,8 +75,7 @@ impl Names {
     /// Whether a type holds references.
     pub(crate) fn type_borrows(&self, kind: &Type) -> bool {
         match kind {
-            Type::Byte | Type::Boolean | Type::Int | Type::Long => false,
-            Type::Buffer | Type::Ustring => true,
+            Type::Primitive(kind) => kind.has_length(),
             Type::Vector(item) => self.type_borrows(item),
             Type::Record(name) => self.borrows(name),
         }
@@ -87,9 +84,8 @@ impl Names {
     /// The fewest bytes that a type takes.
     pub(crate) fn bytes_min(&self, kind: &Type) -> usize {
         match kind {
-            Type::Byte | Type::Boolean => 1,
-            Type::Int | Type::Buffer | Type::Ustring | Type::Vector(_) => 4,
-            Type::Long => 8,
+            Type::Primitive(kind) => kind.bytes_min(),
+            Type::Vector(_) => 4,
             Type::Record(name) => self.get(name).bytes_min,
         }
     }
@@ -145,15 +141,22 @@ fn record_in(kind: &Type) -> Option<&str> {
     match kind {
         Type::Record(name) => Some(name),
         Type::Vector(item) => record_in(item),
-        Type::Byte | Type::Boolean | Type::Int | Type::Long | Type::Buffer | Type::Ustring => None,
+        Type::Primitive(_) => None,
+    }
+}
+
+/// Whether a type has a null at all.
+pub(crate) const fn can_be_null(kind: &Type) -> bool {
+    match kind {
+        Type::Primitive(kind) => kind.has_length(),
+        Type::Vector(_) => true,
+        Type::Record(_) => false,
     }
 }
 
 fn check_nullable(modules: &[Module], nullable: &Nullable) -> Result<(), SchemaError> {
     let fields = modules.iter().flat_map(|module| &module.classes).flat_map(|class| {
-        let can_be_null =
-            |kind: &Type| matches!(kind, Type::Buffer | Type::Ustring | Type::Vector(_));
-        let fields = class.fields.iter().filter(move |field| can_be_null(&field.kind));
+        let fields = class.fields.iter().filter(|field| can_be_null(&field.kind));
         fields.map(|field| format!("{}.{}", class.name, field.name))
     });
     let fields: BTreeSet<String> = fields.collect();

@@ -34,6 +34,17 @@ pub struct Field {
 /// What a field holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Type {
+    /// A single value.
+    Primitive(Primitive),
+    /// Any number of one type.
+    Vector(Box<Self>),
+    /// Another record, as written: `Class` or `module.Class`.
+    Record(String),
+}
+
+/// The types that Jute has by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Primitive {
     /// One byte.
     Byte,
     /// One byte, true or false.
@@ -46,8 +57,51 @@ pub enum Type {
     Buffer,
     /// Text.
     Ustring,
-    /// Any number of one type.
-    Vector(Box<Type>),
-    /// Another record, as written: `Class` or `module.Class`.
-    Record(String),
+}
+
+impl Primitive {
+    /// All of them.
+    pub const ALL: [Self; 6] =
+        [Self::Byte, Self::Boolean, Self::Int, Self::Long, Self::Buffer, Self::Ustring];
+
+    /// Its name in schemas and, for its functions, in the `jute` crate.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Byte => "byte",
+            Self::Boolean => "boolean",
+            Self::Int => "int",
+            Self::Long => "long",
+            Self::Buffer => "buffer",
+            Self::Ustring => "ustring",
+        }
+    }
+
+    /// The Rust type that holds one.
+    pub const fn rust_type(self) -> &'static str {
+        match self {
+            Self::Byte => "u8",
+            Self::Boolean => "bool",
+            Self::Int => "i32",
+            Self::Long => "i64",
+            Self::Buffer => "&'a [u8]",
+            Self::Ustring => "&'a str",
+        }
+    }
+
+    /// The fewest bytes that one takes.
+    pub const fn bytes_min(self) -> usize {
+        match self {
+            Self::Byte | Self::Boolean => 1,
+            Self::Int | Self::Buffer | Self::Ustring => 4,
+            Self::Long => 8,
+        }
+    }
+
+    /// Whether it has a length: then it can be null, and borrows what it was decoded from.
+    pub const fn has_length(self) -> bool {
+        match self {
+            Self::Byte | Self::Boolean | Self::Int | Self::Long => false,
+            Self::Buffer | Self::Ustring => true,
+        }
+    }
 }

@@ -43,7 +43,7 @@ fn a_class_becomes_a_struct_and_two_functions() {
             }
             fn encode(&self, out: &mut BytesMut) {
             jute::put_int(out, self.first);
-            jute::put_vector(out, &self.others, |out, item| jute::put_ustring(out, *item));
+            jute::put_vector(out, &self.others, |out, item| jute::put_ustring(out, item));
             jute::put_nullable_buffer(out, self.data);
             }
             }
@@ -62,11 +62,7 @@ fn errors_name_the_place() {
 
 #[test]
 fn names_are_looked_up() {
-    check(
-        "module m { class A { B b; } }",
-        "",
-        &expect!["test.jute: A.b: unknown type `B`"],
-    );
+    check("module m { class A { B b; } }", "", &expect!["test.jute: A.b: unknown type `B`"]);
     check(
         "module m { class A { other.A a; } }",
         "",
@@ -91,4 +87,17 @@ fn only_what_can_be_null_is_nullable() {
         "\"A.a\" = \"no\"",
         &expect!["nullable.toml: `A.a` names no field that can be null"],
     );
+}
+
+#[test]
+fn samples_follow_the_schema() {
+    let text = "module m { class A { boolean a; vector<B> b; ustring c; } class B { int d; } }";
+    let modules = [parse(&Source { name: "test.jute", text }).unwrap()];
+    let nullable = Nullable::parse("\"A.c\" = \"why not\"").unwrap();
+    let sampler = Sampler::new(&modules, &nullable);
+    assert_eq!(sampler.encoding("A", &[]), [0, 0, 0, 0, 0, 255, 255, 255, 255]);
+    let choices = [1, 2, 0, 0, 0, 3, 0, 0, 0, 4, 1, 2, 1, 2];
+    let expected =
+        [&[1][..], &[0, 0, 0, 2], &[0, 0, 0, 3], &[0, 0, 0, 4], &[0, 0, 0, 3], "aé".as_bytes()];
+    assert_eq!(sampler.encoding("A", &choices), expected.concat());
 }

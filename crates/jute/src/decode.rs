@@ -6,7 +6,7 @@ use nom::{
     number::complete::{be_i32, be_i64, u8},
 };
 
-use crate::{Decoded, DecodeError, DecodeErrorKind, Input};
+use crate::{DecodeError, DecodeErrorKind, Decoded, Input};
 
 /// A `byte`.
 pub fn byte<'a>(field: &'static str, input: Input<'a>) -> Decoded<'a, u8> {
@@ -29,16 +29,12 @@ pub fn long<'a>(field: &'static str, input: Input<'a>) -> Decoded<'a, i64> {
 }
 
 /// A `buffer` that may be null.
-pub fn nullable_buffer<'a>(
-    field: &'static str,
-    input: Input<'a>,
-) -> Decoded<'a, Option<&'a [u8]>> {
+pub fn nullable_buffer<'a>(field: &'static str, input: Input<'a>) -> Decoded<'a, Option<&'a [u8]>> {
     let (rest, length) = int(field, input)?;
     match usize::try_from(length) {
-        Ok(length) => take(length)
-            .map(Some)
-            .parse_complete(rest)
-            .map_err(|error| named(field, error)),
+        Ok(length) => {
+            take(length).map(Some).parse_complete(rest).map_err(|error| named(field, error))
+        }
         Err(_) if length == -1 => Ok((rest, None)),
         Err(_) => Err(DecodeError::at(field, DecodeErrorKind::Length(length), input)),
     }

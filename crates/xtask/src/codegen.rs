@@ -41,7 +41,8 @@ pub(crate) fn run(root: &Path, check: bool) -> Result<(), Problems> {
 fn generated(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
     let folder = root.join("jute-schemas");
     let read = |name: &str| {
-        fs::read_to_string(folder.join(name)).map_err(|error| format!("jute-schemas/{name}: {error}"))
+        fs::read_to_string(folder.join(name))
+            .map_err(|error| format!("jute-schemas/{name}: {error}"))
     };
     let nullable = Nullable::parse(&read("nullable.toml")?).map_err(|error| error.to_string())?;
     let texts = TARGETS.iter().map(|(name, _)| read(name)).collect::<Result<Vec<_>, _>>()?;

@@ -426,7 +426,7 @@ impl<'a> Record<'a> for GetChildrenResponse<'a> {
         Ok((input, Self { children }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_vector(out, &self.children, |out, item| jute::put_ustring(out, *item));
+        jute::put_vector(out, &self.children, |out, item| jute::put_ustring(out, item));
     }
 }
 
@@ -448,7 +448,7 @@ impl<'a> Record<'a> for GetChildren2Response<'a> {
         Ok((input, Self { children, stat }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_vector(out, &self.children, |out, item| jute::put_ustring(out, *item));
+        jute::put_vector(out, &self.children, |out, item| jute::put_ustring(out, item));
         self.stat.encode(out);
     }
 }
@@ -604,9 +604,9 @@ impl<'a> Record<'a> for SetWatches<'a> {
     }
     fn encode(&self, out: &mut BytesMut) {
         jute::put_long(out, self.relative_zxid);
-        jute::put_vector(out, &self.data_watches, |out, item| jute::put_ustring(out, *item));
-        jute::put_vector(out, &self.exist_watches, |out, item| jute::put_ustring(out, *item));
-        jute::put_vector(out, &self.child_watches, |out, item| jute::put_ustring(out, *item));
+        jute::put_vector(out, &self.data_watches, |out, item| jute::put_ustring(out, item));
+        jute::put_vector(out, &self.exist_watches, |out, item| jute::put_ustring(out, item));
+        jute::put_vector(out, &self.child_watches, |out, item| jute::put_ustring(out, item));
     }
 }
 
@@ -658,12 +658,12 @@ impl<'a> Record<'a> for SetWatches2<'a> {
     }
     fn encode(&self, out: &mut BytesMut) {
         jute::put_long(out, self.relative_zxid);
-        jute::put_vector(out, &self.data_watches, |out, item| jute::put_ustring(out, *item));
-        jute::put_vector(out, &self.exist_watches, |out, item| jute::put_ustring(out, *item));
-        jute::put_vector(out, &self.child_watches, |out, item| jute::put_ustring(out, *item));
-        jute::put_vector(out, &self.persistent_watches, |out, item| jute::put_ustring(out, *item));
+        jute::put_vector(out, &self.data_watches, |out, item| jute::put_ustring(out, item));
+        jute::put_vector(out, &self.exist_watches, |out, item| jute::put_ustring(out, item));
+        jute::put_vector(out, &self.child_watches, |out, item| jute::put_ustring(out, item));
+        jute::put_vector(out, &self.persistent_watches, |out, item| jute::put_ustring(out, item));
         jute::put_vector(out, &self.persistent_recursive_watches, |out, item| {
-            jute::put_ustring(out, *item)
+            jute::put_ustring(out, item)
         });
     }
 }
@@ -855,7 +855,7 @@ impl<'a> Record<'a> for GetEphemeralsResponse<'a> {
         Ok((input, Self { ephemerals }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_vector(out, &self.ephemerals, |out, item| jute::put_ustring(out, *item));
+        jute::put_vector(out, &self.ephemerals, |out, item| jute::put_ustring(out, item));
     }
 }
 
