@@ -66,9 +66,8 @@ const PROGRAM_STEPS: usize = 150;
 /// `ORACLE_SEED` sets the first seed, `ORACLE_STEPS` how many steps in all.
 #[test]
 fn generated_programs_do_the_same_on_both_servers() {
-    let number = |name: &str, default| {
-        std::env::var(name).map_or(default, |value| value.parse().unwrap())
-    };
+    let number =
+        |name: &str, default| std::env::var(name).map_or(default, |value| value.parse().unwrap());
     let first_seed = number("ORACLE_SEED", 1);
     let programs = number("ORACLE_STEPS", GENERATED_STEPS).div_ceil(PROGRAM_STEPS);
     let mut pair = Pair::start(Software::from_env(), &[]).unwrap();

@@ -98,10 +98,9 @@ impl Matching {
                 equal(left, right)
             }
             (Value::Session(left), Value::Session(right)) => self.session(*left, *right),
-            (
-                Value::Time { zxid, millis: left },
-                Value::Time { millis: right, .. },
-            ) => self.time(*zxid, *left, *right),
+            (Value::Time { zxid, millis: left }, Value::Time { millis: right, .. }) => {
+                self.time(*zxid, *left, *right)
+            }
             (Value::Password(left), Value::Password(right)) => {
                 equal(&password_kind(left.as_deref()), &password_kind(right.as_deref()))
             }

@@ -70,18 +70,17 @@ pub(super) fn reply(
     let has_own_zxid = operation.is_some_and(|operation| operation.is_write)
         && !matches!(header.err, -5 | -6 | -127);
     let zxid = if has_own_zxid { Value::Zxid(header.zxid) } else { Value::Progress(header.zxid) };
-    let mut values =
-        vec![named("xid", Value::Number(i64::from(header.xid))), named("zxid", zxid)];
+    let mut values = vec![named("xid", Value::Number(i64::from(header.xid))), named("zxid", zxid)];
     let event = if header.err == 0 {
         for part in operation.map_or(&[][..], |operation| operation.reply) {
             self::part(*part, "", &mut reader, &mut values)?;
         }
         Event::Reply(label.to_owned())
     } else {
-        // Compat: a multiRead that is refused as a whole has an empty list of results.
+        // A multiRead that is refused as a whole: ZooKeeper adds what it had read until then,
+        // which no client looks at. Either way is taken.
         if request.code == 22 && reader.finish().is_err() {
-            results(&mut reader, &mut values)?;
-            values.push(named("results", Value::Number(0)));
+            results(&mut reader, &mut Vec::new())?;
         }
         Event::Refusal(label.to_owned(), header.err)
     };
@@ -187,9 +186,7 @@ fn list(
     (0..count).map(|_| item(reader)).collect::<Result<_, _>>().map(Some)
 }
 
-fn sorted(
-    list: Result<Option<Vec<String>>, Malformed>,
-) -> Result<Option<Vec<String>>, Malformed> {
+fn sorted(list: Result<Option<Vec<String>>, Malformed>) -> Result<Option<Vec<String>>, Malformed> {
     list.map(|list| {
         list.map(|mut texts| {
             texts.sort_unstable();

@@ -7,12 +7,24 @@ use crate::script::catalogue;
 use crate::script::{AclEntry, Action, Arg, Connect, Program, Request, SeenZxid, Step};
 
 const CONNECTIONS: &[&str] = &["a", "b", "c"];
-const PATHS: &[&str] = &[
-    "/a", "/b", "/a/x", "/a/y", "/a/x/d", "/a/x/e", "/b/x", "/b/x/deep", "/a/s-0000000001",
-];
+const PATHS: &[&str] =
+    &["/a", "/b", "/a/x", "/a/y", "/a/x/d", "/a/x/e", "/b/x", "/b/x/deep", "/a/s-0000000001"];
 const ODD_PATHS: &[&str] = &[
-    "/", "", "relative", "/a/", "/a//x", "/a/.", "/a/../b", "/missing/x", "/zookeeper",
-    "/zookeeper/config", "/zookeeper/quota", "/zookeeper/x", "/a/\u{1}", "/a/\u{e9}", "/a/ b",
+    "/",
+    "",
+    "relative",
+    "/a/",
+    "/a//x",
+    "/a/.",
+    "/a/../b",
+    "/missing/x",
+    "/zookeeper",
+    "/zookeeper/config",
+    "/zookeeper/quota",
+    "/zookeeper/x",
+    "/a/\u{1}",
+    "/a/\u{e9}",
+    "/a/ b",
 ];
 const USERS: &[&str] = &["alice:a", "bob:b"];
 const ACLS: &[&[(&str, &str, i32)]] = &[
@@ -166,7 +178,11 @@ impl Generator {
             }
             _ => {
                 let name = self.random.pick(&[
-                    "exists", "getData", "getChildren", "getChildren2", "getACL",
+                    "exists",
+                    "getData",
+                    "getChildren",
+                    "getChildren2",
+                    "getACL",
                     "getAllChildrenNumber",
                 ]);
                 self.filled(name)

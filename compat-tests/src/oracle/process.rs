@@ -84,10 +84,7 @@ pub struct ServerProcess {
 
 impl ServerProcess {
     /// Starts a server in a directory of its own and waits until it answers.
-    pub fn start(
-        software: Software,
-        settings: &[(String, String)],
-    ) -> Result<Self, ProcessError> {
+    pub fn start(software: Software, settings: &[(String, String)]) -> Result<Self, ProcessError> {
         let dir = TempDir::with_prefix("compat-")
             .map_err(|error| ProcessError::Io { what: "temporary directory".into(), error })?;
         let path = dir.path().to_owned();
@@ -169,6 +166,14 @@ impl ServerProcess {
     /// Kills it as a power failure would, and leaves its directory to be used again.
     pub fn kill(mut self) {
         self.end();
+    }
+
+    /// Resident memory now, in bytes.
+    pub fn memory_bytes(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or(0) * 1024
     }
 
     fn end(&mut self) {

@@ -117,10 +117,11 @@ impl Cleaner {
     fn children(&mut self, path: &str) -> Result<Vec<String>, PairError> {
         let line = format!("cleaner getChildren {}", quoted(path));
         let observations = self.run(&line)?;
-        let names = observations.iter().flat_map(|o| &o.values).find_map(|(_, value)| match value {
-            Value::Set(names) => names.clone(),
-            _ => None,
-        });
+        let names =
+            observations.iter().flat_map(|o| &o.values).find_map(|(_, value)| match value {
+                Value::Set(names) => names.clone(),
+                _ => None,
+            });
         Ok(names.unwrap_or_default())
     }
 

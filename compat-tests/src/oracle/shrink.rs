@@ -56,6 +56,9 @@ mod tests {
             let text = candidate.to_string();
             text.contains("/n7\n") && text.contains("/n31\n")
         });
-        assert_eq!(small.to_string(), "a connect\na create /n7 \"\"\na create /n31 \"\"\n".replace(" \"\"", ""));
+        assert_eq!(
+            small.to_string(),
+            "a connect\na create /n7 \"\"\na create /n31 \"\"\n".replace(" \"\"", "")
+        );
     }
 }

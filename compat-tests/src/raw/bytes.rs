@@ -129,9 +129,7 @@ impl<'a> Reader<'a> {
     pub fn text(&mut self, what: &'static str) -> Result<Option<&'a str>, Malformed> {
         match self.buffer(what)? {
             None => Ok(None),
-            Some(bytes) => {
-                std::str::from_utf8(bytes).map(Some).map_err(|_| self.malformed(what))
-            }
+            Some(bytes) => std::str::from_utf8(bytes).map(Some).map_err(|_| self.malformed(what)),
         }
     }
 

@@ -7,7 +7,9 @@
 mod bytes;
 mod connection;
 mod handshake;
+mod session;
 
 pub use bytes::{Malformed, Reader, Writer};
 pub use connection::{Incoming, RawConnection};
 pub use handshake::{Handshake, Welcome};
+pub use session::{Answer, Session, put_create};

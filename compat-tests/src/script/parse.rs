@@ -146,9 +146,8 @@ fn set_by_name(
             request.args = vec![Arg::Buffer(Some(hex(value)?))];
         }
         _ => {
-            let index = request
-                .field_index(key)
-                .ok_or_else(|| ScriptError::Unknown(key.to_owned()))?;
+            let index =
+                request.field_index(key).ok_or_else(|| ScriptError::Unknown(key.to_owned()))?;
             request.args[index] = arg(key, request.fields()[index].kind, value, quoted)?;
         }
     }

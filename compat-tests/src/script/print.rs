@@ -84,7 +84,9 @@ impl fmt::Display for Request {
             let is_default = *arg == field.kind.default_arg();
             if matches!(field.kind, Kind::Flag) && *arg == Arg::Flag(true) {
                 write!(f, " {}", field.name)?;
-            } else if in_place && (field.kind == Kind::Text || !is_default && field.kind.is_positional()) {
+            } else if in_place
+                && (field.kind == Kind::Text || !is_default && field.kind.is_positional())
+            {
                 write!(f, " {arg}")?;
             } else if !is_default {
                 write!(f, " {}={arg}", field.name)?;

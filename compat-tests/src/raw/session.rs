@@ -1,0 +1,123 @@
+//! A session with the few requests that tests of damage and load need.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use super::{Handshake, Incoming, RawConnection, Reader, Welcome, Writer};
+
+/// What came of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The error code, 0 for success, and what stands behind the header.
+    Reply(i32, Vec<u8>),
+    /// The server closed the connection.
+    Closed,
+    /// Nothing in time.
+    Nothing,
+}
+
+/// A session over its own connection.
+#[derive(Debug)]
+pub struct Session {
+    /// The connection, for sending anything else.
+    pub connection: RawConnection,
+    /// What the server granted.
+    pub welcome: Welcome,
+    xid: i32,
+}
+
+impl Session {
+    /// How long an answer may take.
+    pub const WITHIN: Duration = Duration::from_secs(15);
+
+    /// Opens a session.
+    pub fn open(server: SocketAddr, timeout_ms: i32) -> io::Result<Self> {
+        Self::open_with(server, &Handshake::fresh(timeout_ms))
+    }
+
+    /// Opens or resumes a session; an error when it is refused.
+    pub fn open_with(server: SocketAddr, handshake: &Handshake) -> io::Result<Self> {
+        let mut connection = RawConnection::open(server)?;
+        connection.send_frame(&handshake.encode())?;
+        match connection.read_frame(Self::WITHIN)? {
+            Incoming::Frame(payload) => {
+                let welcome = Welcome::decode(&payload).map_err(io::Error::other)?;
+                if !welcome.is_granted() {
+                    return Err(io::Error::other("the session was refused"));
+                }
+                Ok(Self { connection, welcome, xid: 0 })
+            }
+            other => Err(io::Error::other(format!("no answer to the handshake: {other:?}"))),
+        }
+    }
+
+    /// The next request as a frame, with its xid.
+    pub fn frame(&mut self, code: i32, body: impl FnOnce(&mut Writer)) -> Vec<u8> {
+        self.xid += 1;
+        let mut out = Writer::new();
+        out.int(self.xid).int(code);
+        body(&mut out);
+        out.into_frame()
+    }
+
+    /// Sends a request and waits for its reply; events are skipped.
+    pub fn ask(&mut self, code: i32, body: impl FnOnce(&mut Writer)) -> io::Result<Answer> {
+        let frame = self.frame(code, body);
+        self.connection.send(&frame)?;
+        self.answer()
+    }
+
+    /// The next reply; events are skipped.
+    pub fn answer(&mut self) -> io::Result<Answer> {
+        loop {
+            match self.connection.read_frame(Self::WITHIN)? {
+                Incoming::Closed => return Ok(Answer::Closed),
+                Incoming::Nothing => return Ok(Answer::Nothing),
+                Incoming::Frame(frame) => {
+                    let mut reader = Reader::new(&frame);
+                    let xid = reader.int("xid").map_err(io::Error::other)?;
+                    reader.long("zxid").map_err(io::Error::other)?;
+                    let err = reader.int("error code").map_err(io::Error::other)?;
+                    if xid != -1 {
+                        return Ok(Answer::Reply(err, frame[16..].to_vec()));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Creates an open, persistent znode.
+    pub fn create(&mut self, path: &str, data: &[u8]) -> io::Result<Answer> {
+        self.ask(1, |out| put_create(out, path, data))
+    }
+
+    /// Reads a znode: `Ok(None)` when it does not exist.
+    pub fn data(&mut self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let answer = self.ask(4, |out| {
+            out.text(Some(path)).flag(false);
+        })?;
+        match answer {
+            Answer::Reply(0, body) => {
+                let data = Reader::new(&body).buffer("data").map_err(io::Error::other)?;
+                Ok(Some(data.unwrap_or_default().to_vec()))
+            }
+            Answer::Reply(-101, _) => Ok(None),
+            other => Err(io::Error::other(format!("getData {path}: {other:?}"))),
+        }
+    }
+
+    /// Whether the server still answers this session.
+    pub fn is_served(&mut self) -> io::Result<bool> {
+        let answer = self.ask(3, |out| {
+            out.text(Some("/")).flag(false);
+        })?;
+        Ok(matches!(answer, Answer::Reply(0, _)))
+    }
+}
+
+/// The body of a create: open to the world, persistent.
+pub fn put_create(out: &mut Writer, path: &str, data: &[u8]) {
+    out.text(Some(path)).buffer(Some(data)).count(1).int(31);
+    out.text(Some("world")).text(Some("anyone")).int(0);
+}
