@@ -1,0 +1,68 @@
+//! What people and their tools ask a server.
+
+use super::{
+    Form::{Bool, Text},
+    Key, honoured, ignored, meaningless, refused,
+};
+
+pub(super) const KEYS: &[Key] = &[
+    honoured(
+        "4lw.commands.whitelist",
+        Text,
+        "srvr",
+        "four-letter words that are answered, separated by commas; `*`: all",
+    ),
+    honoured("admin.enableServer", Text, "true", "the admin server, over HTTP"),
+    honoured("admin.serverAddress", Text, "0.0.0.0", "address of the admin server"),
+    honoured("admin.serverPort", Text, "8080", "port of the admin server"),
+    honoured("admin.commandURL", Text, "/commands", "path of the admin server's commands"),
+    ignored("admin.idleTimeout", Text, "connections of the admin server are not timed"),
+    meaningless("admin.httpVersion", Text, "HTTP/1.1 is spoken"),
+    refused(
+        "admin.portUnification",
+        Text,
+        &["false"],
+        "TLS for the admin server is not offered by this release",
+    ),
+    refused(
+        "admin.forceHttps",
+        Text,
+        &["false"],
+        "TLS for the admin server is not offered by this release",
+    ),
+    refused(
+        "admin.needClientAuth",
+        Text,
+        &["false"],
+        "TLS for the admin server is not offered by this release",
+    ),
+    ignored("admin.rateLimiterIntervalInMS", Text, "snapshot and restore are not offered"),
+    ignored("admin.snapshot.enabled", Text, "snapshot is not offered"),
+    ignored("admin.restore.enabled", Text, "restore is not offered"),
+    honoured(
+        "metricsProvider.className",
+        Text,
+        "none",
+        "the Prometheus provider turns metrics over HTTP on; an unknown class is an error",
+    ),
+    honoured("metricsProvider.httpHost", Text, "0.0.0.0", "address of the metrics"),
+    honoured(
+        "metricsProvider.httpPort",
+        Text,
+        "7000",
+        "port of the metrics; setting it turns them on as well",
+    ),
+    meaningless("metricsProvider.exportJvmInfo", Text, "there is no JVM"),
+    meaningless("metricsProvider.*", Text, "tunes the original's provider"),
+    ignored("metricsProvider.httpsPort", Text, "TLS for metrics is not offered by this release"),
+    ignored("metricsProvider.ssl.*", Text, "TLS for metrics is not offered by this release"),
+    honoured("audit.enable", Text, "false", "the audit log"),
+    ignored("audit.impl.class", Text, "the audit log is written by the server itself"),
+    honoured(
+        "readonlymode.enabled",
+        Text,
+        "false",
+        "one server is never without a majority: all it does is to allow `isro`",
+    ),
+    meaningless("jvm.pause.monitor", Bool, "there is no JVM"),
+];

@@ -1,0 +1,453 @@
+//! From settings to a [`Config`]: the defaults, the bounds, and what must go together.
+
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+    path::{self, PathBuf},
+};
+
+use session::{AuthConfig, Settings, auth::DigestAlgorithm, handshake::TimeoutRange};
+use tree::CommandFlags;
+
+use super::{
+    error::ConfigError,
+    members::{self, ClientAddress, Member, Role},
+    raw::RawConfig,
+    read_my_id,
+};
+
+/// Everything a single server has to know. Fixed while it runs.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where clients connect; port 0 lets the system choose one.
+    pub client_address: SocketAddr,
+    /// `clientPortListenBacklog`: connections that may wait to be accepted.
+    pub listen_backlog: i32,
+    /// `maxCnxns`: connections altogether; 0 for no limit.
+    pub max_connections: usize,
+    /// `maxClientCnxns`: connections from one address; 0 for no limit.
+    pub max_connections_per_address: usize,
+    /// `clientTcpKeepAlive`.
+    pub tcp_keep_alive: bool,
+    /// `nio.sessionlessCnxnTimeout`: how long a connection may take to ask for a session.
+    pub sessionless_timeout_ms: u64,
+    /// `jute.maxbuffer`: the longest frame a client may send.
+    pub frame_bytes_max: usize,
+    /// `globalOutstandingLimit`: writes on their way, of all clients.
+    pub outstanding_max: usize,
+    /// `dataDir`, absolute.
+    pub data_dir: PathBuf,
+    /// `dataLogDir`, absolute; the same as [`Self::data_dir`] when not set.
+    pub data_log_dir: PathBuf,
+    /// When a checkpoint is due.
+    pub checkpoints: Checkpoints,
+    /// `fsync.warningthresholdms`: a sync of the log that takes longer is logged.
+    pub fsync_warning_ms: u64,
+    /// `tickTime`: the unit of expiry.
+    pub tick_ms: u32,
+    /// `minSessionTimeout` and `maxSessionTimeout`.
+    pub session_timeouts: TimeoutRange,
+    /// What decides how requests are understood.
+    pub settings: Settings,
+    /// Who may be who.
+    pub auth: AuthConfig,
+    /// How emptied containers and outlived TTL znodes are reaped.
+    pub containers: Containers,
+    /// Which four-letter words are answered.
+    pub four_letter: Whitelist,
+    /// The admin server, unless it is off.
+    pub admin: Option<AdminServer>,
+    /// Where metrics are served, if they are.
+    pub metrics_address: Option<SocketAddr>,
+    /// `audit.enable`.
+    pub audit: bool,
+    /// The `server.N` lines, by id; at most one of them is a participant.
+    pub members: Vec<Member>,
+    /// The text of the configuration file, for the admin server; empty without one.
+    pub file_text: String,
+}
+
+/// When a checkpoint is due: after so many writes, or so much log, whichever comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checkpoints {
+    /// `snapCount`, at least 2.
+    pub commands: u64,
+    /// `snapSizeLimitInKb`, in bytes; none when it is 0 or less.
+    pub log_bytes: Option<u64>,
+}
+
+/// `znode.container.*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Containers {
+    /// How often is looked.
+    pub check_interval_ms: u64,
+    /// How many are reaped in a minute.
+    pub max_per_minute: u64,
+    /// How long a container without any child ever is kept; 0 for ever.
+    pub max_never_used_ms: u64,
+}
+
+/// `admin.*`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AdminServer {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// `admin.commandURL`: the path before the commands, without a slash at its end.
+    pub command_url: String,
+}
+
+/// `4lw.commands.whitelist`: which four-letter words are answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Whitelist {
+    /// All: `*`.
+    All,
+    /// These, and `srvr`.
+    Only(Vec<String>),
+}
+
+impl Whitelist {
+    fn parse(list: Option<&str>, read_only_mode: bool) -> Self {
+        let mut words: Vec<String> = Vec::new();
+        for word in list.unwrap_or_default().split(',').map(str::trim) {
+            if word == "*" {
+                return Self::All;
+            }
+            words.push(word.to_owned());
+        }
+        words.retain(|word| !word.is_empty());
+        words.push("srvr".into());
+        if read_only_mode {
+            words.push("isro".into());
+        }
+        Self::Only(words)
+    }
+
+    /// Whether `word` is answered.
+    pub fn allows(&self, word: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(words) => words.iter().any(|allowed| allowed == word),
+        }
+    }
+}
+
+const POSITIVE_INT: std::ops::RangeInclusive<i64> = 1..=i32::MAX as i64;
+const UP_TO_INT: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
+
+/// Makes a configuration of settings that were checked against the table of keys.
+///
+/// # Errors
+/// What is missing, out of bounds or contradictory.
+pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
+    let members = members::members(raw)?;
+    single_server(&members)?;
+    let data_dir = absolute(raw.path("dataDir").ok_or(ConfigError::Missing {
+        key: "dataDir",
+        why: "",
+    })?);
+    let data_log_dir = raw.path("dataLogDir").map_or_else(|| data_dir.clone(), absolute);
+    let tick_ms: u32 =
+        raw.number("tickTime", 3000, POSITIVE_INT, "milliseconds, more than 0")?;
+    let digest_enabled = raw.flag("DigestAuthenticationProvider.enabled", true);
+    Ok(Config {
+        client_address: client_address(raw, &members, &data_dir)?,
+        listen_backlog: listen_backlog(raw)?,
+        max_connections: raw.number("maxCnxns", 0, UP_TO_INT, "a number of connections")?,
+        max_connections_per_address: max_per_address(raw)?,
+        tcp_keep_alive: raw.flag("clientTcpKeepAlive", false),
+        sessionless_timeout_ms: raw.number(
+            "nio.sessionlessCnxnTimeout",
+            10_000,
+            POSITIVE_INT,
+            "milliseconds, more than 0",
+        )?,
+        frame_bytes_max: raw.number("jute.maxbuffer", 0xf_ffff, POSITIVE_INT, "bytes")?,
+        outstanding_max: raw.number("globalOutstandingLimit", 1000, POSITIVE_INT, "requests")?,
+        checkpoints: checkpoints(raw)?,
+        fsync_warning_ms: raw.number(
+            "fsync.warningthresholdms",
+            1000,
+            0..=i64::MAX,
+            "milliseconds",
+        )?,
+        tick_ms,
+        session_timeouts: session_timeouts(raw, tick_ms)?,
+        settings: settings(raw, digest_enabled),
+        auth: auth(raw, digest_enabled)?,
+        containers: containers(raw)?,
+        four_letter: Whitelist::parse(
+            raw.text("4lw.commands.whitelist"),
+            raw.flag("readonlymode.enabled", false),
+        ),
+        admin: admin(raw)?,
+        metrics_address: metrics_address(raw)?,
+        audit: raw.flag("audit.enable", false),
+        data_dir,
+        data_log_dir,
+        members,
+        file_text: std::mem::take(&mut raw.text),
+    })
+}
+
+fn single_server(members: &[Member]) -> Result<(), ConfigError> {
+    let voting = |member: &&Member| member.role == Role::Participant;
+    match members.iter().filter(voting).count() {
+        0 | 1 if members.len() < 2 => Ok(()),
+        participants => Err(ConfigError::Ensemble { participants }),
+    }
+}
+
+fn absolute(path: PathBuf) -> PathBuf {
+    path::absolute(&path).unwrap_or(path)
+}
+
+/// From `clientPort`, or from the member's own line.
+fn client_address(
+    raw: &RawConfig,
+    members: &[Member],
+    data_dir: &path::Path,
+) -> Result<SocketAddr, ConfigError> {
+    let from_line = own_member(raw, members, data_dir)?.and_then(|member| member.client.as_ref());
+    let Some(port) = raw.get("clientPort") else {
+        if let Some(setting) = raw.get("clientPortAddress") {
+            return Err(setting.refused("clientPortAddress", "clientPort is not set"));
+        }
+        return from_line.map_or_else(
+            || Err(ConfigError::Missing { key: "clientPort", why: "no client could connect" }),
+            |ClientAddress { host, port }| {
+                resolve(host, *port).ok_or_else(|| unknown_host(raw, members, host))
+            },
+        );
+    };
+    let number: u16 = port.value.parse().map_err(|_| port.wrong("clientPort", "a port"))?;
+    let address = match raw.get("clientPortAddress") {
+        None => SocketAddr::new(ANY, number),
+        Some(host) => resolve(&host.value, number)
+            .ok_or_else(|| host.wrong("clientPortAddress", "an address of this machine"))?,
+    };
+    match from_line {
+        Some(line) if line.port != number => Err(ConfigError::Conflict(format!(
+            "clientPort is {number}, but the server's own line says {}",
+            line.port
+        ))),
+        Some(_) | None => Ok(address),
+    }
+}
+
+/// Every IPv4 address of the machine.
+const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+
+fn unknown_host(raw: &RawConfig, members: &[Member], host: &str) -> ConfigError {
+    let key = format!("server.{}", members.first().map_or(0, |member| member.id));
+    let why = format!("{host} is not an address of this machine");
+    raw.get(&key).map_or(ConfigError::Conflict(why.clone()), |line| line.refused(&key, &why))
+}
+
+/// The member that this server is. With one line there is no doubt, unless `myid` says
+/// that it is another one.
+fn own_member<'m>(
+    raw: &RawConfig,
+    members: &'m [Member],
+    data_dir: &path::Path,
+) -> Result<Option<&'m Member>, ConfigError> {
+    let Some(member) = members.first() else { return Ok(None) };
+    match read_my_id(data_dir)? {
+        Some(id) if id != member.id => {
+            let key = format!("server.{}", member.id);
+            let why = format!("the only member, but myid is {id}");
+            Err(raw.get(&key).map_or(ConfigError::Conflict(why.clone()), |line| {
+                line.refused(&key, &why)
+            }))
+        }
+        Some(_) | None => Ok(Some(member)),
+    }
+}
+
+fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let mut found = (host, port).to_socket_addrs().ok()?;
+    found.next()
+}
+
+fn listen_backlog(raw: &mut RawConfig) -> Result<i32, ConfigError> {
+    let any = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    let backlog = raw.number("clientPortListenBacklog", -1, any, "a number")?;
+    // Java's own default stands for everything below 1.
+    Ok(if backlog < 1 { 50 } else { backlog })
+}
+
+/// Compat: a negative limit is none, as the comparison in ZooKeeper comes out.
+fn max_per_address(raw: &mut RawConfig) -> Result<usize, ConfigError> {
+    let any = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    let limit: i64 = raw.number("maxClientCnxns", 60, any, "a number of connections")?;
+    Ok(usize::try_from(limit).unwrap_or(0))
+}
+
+fn checkpoints(raw: &mut RawConfig) -> Result<Checkpoints, ConfigError> {
+    let commands: u64 = raw.number("snapCount", 100_000, UP_TO_INT, "a number of writes")?;
+    let any = i64::MIN..=i64::MAX;
+    let kib: i64 = raw.number("snapSizeLimitInKb", 4_194_304, any, "a number of KiB")?;
+    let log_bytes = u64::try_from(kib).ok().filter(|kib| *kib > 0);
+    Ok(Checkpoints {
+        commands: commands.max(2),
+        log_bytes: log_bytes.map(|kib| kib.saturating_mul(1024)),
+    })
+}
+
+fn session_timeouts(raw: &mut RawConfig, tick_ms: u32) -> Result<TimeoutRange, ConfigError> {
+    let bounds = -1..=i64::from(i32::MAX);
+    let ticks = |count: u32| i32::try_from(tick_ms.saturating_mul(count)).unwrap_or(i32::MAX);
+    let min: i32 = raw.number("minSessionTimeout", -1, bounds.clone(), "milliseconds")?;
+    let max: i32 = raw.number("maxSessionTimeout", -1, bounds, "milliseconds")?;
+    let min_ms = if min == -1 { ticks(2) } else { min };
+    let max_ms = if max == -1 { ticks(20) } else { max };
+    if min_ms > max_ms {
+        return Err(ConfigError::Conflict(format!(
+            "minSessionTimeout ({min_ms} ms) must not be larger than maxSessionTimeout \
+             ({max_ms} ms)"
+        )));
+    }
+    Ok(TimeoutRange { min_ms, max_ms })
+}
+
+fn settings(raw: &RawConfig, digest_enabled: bool) -> Settings {
+    let configured = |class: &str| {
+        raw.with_prefix("authProvider.").any(|(_, setting)| setting.value.ends_with(class))
+    };
+    let flags = [
+        (raw.text("skipACL") == Some("yes"), CommandFlags::SKIP_ACL),
+        (raw.flag("enforceQuota", false), CommandFlags::ENFORCE_QUOTA),
+        (digest_enabled, CommandFlags::SCHEME_DIGEST),
+        (configured(".SASLAuthenticationProvider"), CommandFlags::SCHEME_SASL),
+        (configured(".X509AuthenticationProvider"), CommandFlags::SCHEME_X509),
+    ];
+    let set = flags.into_iter().filter_map(|(set, flag)| set.then_some(flag));
+    Settings {
+        extended_types: raw.flag("extendedTypesEnabled", false),
+        reconfig_enabled: raw.flag("reconfigEnabled", false),
+        command_flags: set.fold(CommandFlags::default(), CommandFlags::with),
+    }
+}
+
+fn auth(raw: &mut RawConfig, digest_enabled: bool) -> Result<AuthConfig, ConfigError> {
+    warn_of_providers(raw);
+    let digest_algorithm = match raw.get("DigestAuthenticationProvider.digestAlg") {
+        None => DigestAlgorithm::default(),
+        Some(name) => DigestAlgorithm::parse(&name.value).map_err(|_| {
+            name.wrong("DigestAuthenticationProvider.digestAlg", "a hash algorithm of Java")
+        })?,
+    };
+    Ok(AuthConfig {
+        digest_algorithm,
+        super_digest: raw.text("DigestAuthenticationProvider.superDigest").map(Into::into),
+        digest_enabled,
+        required_schemes: required_schemes(raw, digest_enabled)?,
+    })
+}
+
+/// The classes of ZooKeeper whose schemes are offered here.
+const OFFERED: [&str; 2] = [".DigestAuthenticationProvider", ".IPAuthenticationProvider"];
+/// Those whose schemes are at least valid in ACLs.
+const VALID: [&str; 2] = [".SASLAuthenticationProvider", ".X509AuthenticationProvider"];
+
+fn warn_of_providers(raw: &mut RawConfig) {
+    let mut warnings = Vec::new();
+    for (name, setting) in raw.with_prefix("authProvider.") {
+        let is = |class: &&str| setting.value.ends_with(class);
+        if OFFERED.iter().any(|class| is(&class)) {
+            continue;
+        }
+        let what = if VALID.iter().any(|class| is(&class)) {
+            "its scheme is valid in ACLs, but authentication with it is not offered by this release"
+        } else {
+            "no such authentication provider, skipped"
+        };
+        warnings.push(format!("{}: authProvider.{name}={}: {what}", setting.place, setting.value));
+    }
+    raw.warnings.append(&mut warnings);
+}
+
+/// Compat: enforcing a scheme that the server does not have is fatal in ZooKeeper as well.
+fn required_schemes(raw: &RawConfig, digest_enabled: bool) -> Result<Vec<Box<str>>, ConfigError> {
+    const SCHEMES: &str = "enforce.auth.schemes";
+    let mut required = Vec::new();
+    if raw.flag("sessionRequireClientSASLAuth", false) {
+        required.push("sasl");
+    } else if raw.flag("enforce.auth.enabled", false) {
+        let list = raw.text(SCHEMES).ok_or(ConfigError::Missing {
+            key: SCHEMES,
+            why: "enforce.auth.enabled is true",
+        })?;
+        required.extend(list.split(',').map(str::trim).filter(|scheme| !scheme.is_empty()));
+    }
+    let offered = |scheme: &str| scheme == "ip" || (scheme == "digest" && digest_enabled);
+    match required.iter().find(|scheme| !offered(scheme)) {
+        Some(scheme) => Err(ConfigError::Conflict(format!(
+            "authentication with the scheme {scheme} is enforced, but not available"
+        ))),
+        None => Ok(required.into_iter().map(Into::into).collect()),
+    }
+}
+
+fn containers(raw: &mut RawConfig) -> Result<Containers, ConfigError> {
+    let ms = 0..=i64::MAX;
+    Ok(Containers {
+        check_interval_ms: raw.number(
+            "znode.container.checkIntervalMs",
+            60_000,
+            POSITIVE_INT,
+            "milliseconds, more than 0",
+        )?,
+        max_per_minute: raw.number(
+            "znode.container.maxPerMinute",
+            10_000,
+            POSITIVE_INT,
+            "a number of znodes, more than 0",
+        )?,
+        max_never_used_ms: raw.number(
+            "znode.container.maxNeverUsedIntervalMs",
+            0,
+            ms,
+            "milliseconds",
+        )?,
+    })
+}
+
+fn admin(raw: &mut RawConfig) -> Result<Option<AdminServer>, ConfigError> {
+    if !raw.flag("admin.enableServer", true) {
+        return Ok(None);
+    }
+    let port = raw.number("admin.serverPort", 8080, PORT, "a port")?;
+    let address = host_or_any(raw, "admin.serverAddress", port)?;
+    let url = raw.text("admin.commandURL").unwrap_or("/commands");
+    let command_url = format!("/{}", url.trim_matches('/'));
+    Ok(Some(AdminServer { address, command_url }))
+}
+
+const PORT: std::ops::RangeInclusive<i64> = 0..=u16::MAX as i64;
+
+fn host_or_any(raw: &RawConfig, key: &str, port: u16) -> Result<SocketAddr, ConfigError> {
+    match raw.get(key) {
+        None => Ok(SocketAddr::new(ANY, port)),
+        Some(host) => resolve(&host.value, port)
+            .ok_or_else(|| host.wrong(key, "an address of this machine")),
+    }
+}
+
+const PROVIDERS: &str = "org.apache.zookeeper.metrics.";
+
+fn metrics_address(raw: &mut RawConfig) -> Result<Option<SocketAddr>, ConfigError> {
+    const CLASS: &str = "metricsProvider.className";
+    let on = match raw.get(CLASS) {
+        None => raw.get("metricsProvider.httpPort").is_some(),
+        Some(class) => match class.value.strip_prefix(PROVIDERS) {
+            Some("prometheus.PrometheusMetricsProvider") => true,
+            Some("impl.DefaultMetricsProvider" | "impl.NullMetricsProvider") => false,
+            Some(_) | None => {
+                return Err(class.wrong(CLASS, "a metrics provider of ZooKeeper"));
+            }
+        },
+    };
+    let port = raw.number("metricsProvider.httpPort", 7000, PORT, "a port")?;
+    let address = host_or_any(raw, "metricsProvider.httpHost", port)?;
+    Ok(on.then_some(address))
+}
