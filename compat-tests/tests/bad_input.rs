@@ -4,6 +4,8 @@
 //! Pitfalls 19, 20, M21. Tests of input also run against ZooKeeper
 //! (`COMPAT_SERVER=zookeeper`), where it promises the same.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -13,7 +15,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use compat_tests::oracle::process::{ServerProcess, Software};
-use compat_tests::raw::{Answer, Handshake, Incoming, RawConnection, Session, put_create};
+use compat_tests::raw::{Answer, Handshake, Incoming, RawConnection, Session, Writer, put_create};
 use tempfile::TempDir;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -43,7 +45,7 @@ impl Noise {
     }
 
     fn bytes(&mut self, length: usize) -> Vec<u8> {
-        (0..length).map(|_| self.next() as u8).collect()
+        (0..length).map(|_| self.next().to_be_bytes()[0]).collect()
     }
 }
 
@@ -90,10 +92,9 @@ fn truncated_input_hurts_only_its_sender() {
     let server = start(&[]);
     let mut bystander = Session::open(server.address(), 30_000).unwrap();
     let handshake = {
-        let payload = Handshake::fresh(30_000).encode();
-        let mut bytes = (payload.len() as u32).to_be_bytes().to_vec();
-        bytes.extend(payload);
-        bytes
+        let mut framed = Writer::new();
+        framed.buffer(Some(&Handshake::fresh(30_000).encode()));
+        framed.into_bytes()
     };
     for length in 0..handshake.len() {
         let mut connection = RawConnection::open(server.address()).unwrap();
@@ -513,10 +514,10 @@ fn a_full_disk_loses_nothing() {
     let refused = loop {
         let path = format!("/n{}", written.len());
         let mut data = data.clone();
-        data[..4].copy_from_slice(&(written.len() as u32).to_be_bytes());
+        data[..8].copy_from_slice(&written.len().to_be_bytes());
         match session.create(&path, &data).unwrap() {
             Answer::Reply(0, _) => written.push((path, data)),
-            other => break other,
+            refused @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => break refused,
         }
         assert!(written.len() < 2000, "800 MB fit on a disk of 160 MiB");
     };

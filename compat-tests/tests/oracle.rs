@@ -4,6 +4,8 @@
 //! Environment: `COMPAT_SERVER=zookeeper` compares ZooKeeper with itself, which tests the
 //! oracle; `ORACLE_TRACE=dir` keeps what the first server did.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -47,7 +47,7 @@ pub fn compare(expected: &[Observation], actual: &[Observation]) -> Result<(), D
             break;
         }
     }
-    let found = found.map_or_else(|| matching.progress(), |found| Err(found));
+    let found = found.map_or_else(|| matching.progress(), Err);
     found.map_err(|(index, what)| {
         let step = expected.get(index).or_else(|| actual.get(index)).map_or(0, |o| o.step);
         let transcript = transcript(&expected, &actual, index);
@@ -180,11 +180,7 @@ fn with_unordered_runs_sorted(mut observations: Vec<Observation>) -> Vec<Observa
             Event::Welcome | Event::Refusal(..) | Event::Watch => false,
             Event::Closed | Event::Silence | Event::Nonsense(_) => false,
         })
-        .flat_map(|o| o.values.iter())
-        .filter_map(|(name, value)| match value {
-            Value::Zxid(zxid) if name == "zxid" => Some(*zxid),
-            _ => None,
-        })
+        .filter_map(Observation::zxid)
         .collect();
     let same_run = |a: &Observation, b: &Observation| {
         (&a.event, &b.event) == (&Event::Watch, &Event::Watch)

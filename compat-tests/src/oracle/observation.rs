@@ -65,9 +65,7 @@ pub enum Value {
 impl Observation {
     /// The zxid in its header, if it has one.
     pub fn zxid(&self) -> Option<i64> {
-        self.values.iter().find_map(|(name, value)| match value {
-            Value::Zxid(zxid) | Value::Progress(zxid) if name == "zxid" => Some(*zxid),
-            _ => None,
-        })
+        let (_, value) = self.values.iter().find(|(name, _)| name == "zxid")?;
+        if let Value::Zxid(zxid) | Value::Progress(zxid) = value { Some(*zxid) } else { None }
     }
 }

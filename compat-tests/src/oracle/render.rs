@@ -30,15 +30,14 @@ impl Names {
         let mut zxids = BTreeSet::new();
         let mut sessions = BTreeMap::new();
         for (_, value) in observations.iter().flat_map(|observation| &observation.values) {
-            match value {
-                Value::Zxid(zxid) if *zxid > 0 => {
-                    zxids.insert(*zxid);
-                }
-                Value::Session(id) if *id != 0 => {
-                    let next = sessions.len() + 1;
-                    sessions.entry(*id).or_insert(next);
-                }
-                _ => {}
+            if let Value::Zxid(zxid @ 1..) = value {
+                zxids.insert(*zxid);
+            }
+            if let Value::Session(id) = value
+                && *id != 0
+            {
+                let next = sessions.len() + 1;
+                sessions.entry(*id).or_insert(next);
             }
         }
         Self { zxids: zxids.into_iter().zip(1..).collect(), sessions }

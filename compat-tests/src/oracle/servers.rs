@@ -117,12 +117,10 @@ impl Cleaner {
     fn children(&mut self, path: &str) -> Result<Vec<String>, PairError> {
         let line = format!("cleaner getChildren {}", quoted(path));
         let observations = self.run(&line)?;
-        let names =
-            observations.iter().flat_map(|o| &o.values).find_map(|(_, value)| match value {
-                Value::Set(names) => names.clone(),
-                _ => None,
-            });
-        Ok(names.unwrap_or_default())
+        let sets = observations.iter().flat_map(|o| &o.values).filter_map(|(_, value)| {
+            if let Value::Set(names) = value { names.clone() } else { None }
+        });
+        Ok(sets.flatten().collect())
     }
 
     fn delete(&mut self, path: &str) -> Result<(), PairError> {

@@ -48,7 +48,9 @@ impl Session {
                 }
                 Ok(Self { connection, welcome, xid: 0 })
             }
-            other => Err(io::Error::other(format!("no answer to the handshake: {other:?}"))),
+            Incoming::Closed | Incoming::Nothing => {
+                Err(io::Error::other("no answer to the handshake"))
+            }
         }
     }
 
@@ -103,7 +105,9 @@ impl Session {
                 Ok(Some(data.unwrap_or_default().to_vec()))
             }
             Answer::Reply(-101, _) => Ok(None),
-            other => Err(io::Error::other(format!("getData {path}: {other:?}"))),
+            answer @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => {
+                Err(io::Error::other(format!("getData {path}: {answer:?}")))
+            }
         }
     }
 

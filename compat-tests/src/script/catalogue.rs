@@ -129,8 +129,14 @@ const fn write(
 ) -> Operation {
     Operation { name, code, fields, reply, is_write: true, xid: None }
 }
-const fn own_xid(operation: Operation, xid: i32) -> Operation {
-    Operation { xid: Some(xid), ..operation }
+const fn with_xid(
+    xid: i32,
+    name: &'static str,
+    code: i32,
+    fields: &'static [Field],
+    reply: &'static [Part],
+) -> Operation {
+    Operation { name, code, fields, reply, is_write: false, xid: Some(xid) }
 }
 
 /// All operations.
@@ -157,7 +163,7 @@ pub static OPERATIONS: &[Operation] = &[
     write("setACL", 7, &[PATH, ACL, VERSION], &[Part::Stat]),
     read("getChildren", 8, &[PATH, WATCH], &[Part::Names]),
     read("sync", 9, &[PATH], &[Part::Path]),
-    own_xid(read("ping", 11, &[], &[]), -2),
+    with_xid(-2, "ping", 11, &[], &[]),
     read("getChildren2", 12, &[PATH, WATCH], &[Part::Names, Part::Stat]),
     read("check", 13, &[PATH, VERSION], &[]),
     write("multi", 14, &[], &[Part::Results]),
@@ -171,34 +177,30 @@ pub static OPERATIONS: &[Operation] = &[
     read("removeWatches", 18, &[PATH, int("type", 3)], &[]),
     read("deleteContainer", 20, &[PATH], &[]),
     read("multiRead", 22, &[], &[Part::Results]),
-    own_xid(read("auth", 100, &[int("type", 0), text("scheme"), buffer("auth")], &[]), -4),
-    own_xid(
-        read(
-            "setWatches",
-            101,
-            &[long("zxid", 0), texts("data"), texts("exist"), texts("child")],
-            &[],
-        ),
+    with_xid(-4, "auth", 100, &[int("type", 0), text("scheme"), buffer("auth")], &[]),
+    with_xid(
         -8,
+        "setWatches",
+        101,
+        &[long("zxid", 0), texts("data"), texts("exist"), texts("child")],
+        &[],
     ),
     read("sasl", 102, &[buffer("token")], &[Part::Token]),
     read("getEphemerals", 103, &[text("prefix")], &[Part::Names]),
     read("getAllChildrenNumber", 104, &[PATH], &[Part::Number]),
-    own_xid(
-        read(
-            "setWatches2",
-            105,
-            &[
-                long("zxid", 0),
-                texts("data"),
-                texts("exist"),
-                texts("child"),
-                texts("persistent"),
-                texts("recursive"),
-            ],
-            &[],
-        ),
+    with_xid(
         -8,
+        "setWatches2",
+        105,
+        &[
+            long("zxid", 0),
+            texts("data"),
+            texts("exist"),
+            texts("child"),
+            texts("persistent"),
+            texts("recursive"),
+        ],
+        &[],
     ),
     read("addWatch", 106, &[PATH, int("mode", 0)], &[Part::Number]),
     read("whoAmI", 107, &[], &[Part::Identities]),

@@ -219,7 +219,7 @@ fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, ScriptErro
 
 fn hex(digits: &str) -> Result<Vec<u8>, ScriptError> {
     let wrong = || ScriptError::Value("hex".to_owned(), digits.to_owned());
-    if !digits.is_ascii() || digits.len() % 2 != 0 {
+    if !digits.is_ascii() || !digits.len().is_multiple_of(2) {
         return Err(wrong());
     }
     (0..digits.len())
