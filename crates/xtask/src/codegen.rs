@@ -74,3 +74,13 @@ fn format(root: &Path, module: &Generated) -> Result<String, String> {
     }
     String::from_utf8(output.stdout).map_err(|error| format!("rustfmt: {error}"))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::root;
+
+    #[test]
+    fn generated_code_is_current() {
+        assert_eq!(super::run(&root(), true), Ok(()));
+    }
+}

@@ -19,6 +19,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("cli", &["server", "proto", "jute"]),
     ("xtask", &["jute-codegen"]),
     ("compat-tests", &["jute", "proto"]),
+    ("benches", &["jute", "proto", "tree", "session"]),
 ];
 
 /// Crates from outside that only one of ours may use.
@@ -52,4 +53,24 @@ pub(crate) fn check(root: &Path) -> Problems {
         }
     }
     problems
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn the_table_has_no_cycle_and_no_stranger() {
+        // Each crate may depend on those above it in the table, and on no other.
+        let mut above = BTreeSet::new();
+        for (name, allowed) in EDGES {
+            for to in *allowed {
+                assert!(above.contains(to), "{name} -> {to}");
+            }
+            above.insert(*name);
+        }
+        assert!(PRIVATE.iter().all(|(_, owner)| above.contains(owner)));
+    }
 }

@@ -4,7 +4,9 @@
 
 mod ci;
 mod codegen;
+mod compat;
 mod edges;
+mod sources;
 mod tidy;
 
 use std::{
@@ -30,7 +32,11 @@ enum Chore {
         check: bool,
     },
     /// Check crate edges, module docs, generated code, compatibility notes, dependencies.
-    Tidy,
+    Tidy {
+        /// Only print every quirk that is kept for compatibility, with its place.
+        #[arg(long)]
+        list_compat: bool,
+    },
     /// Format, clippy, tidy and all tests, in one profile.
     Ci,
 }
@@ -39,7 +45,12 @@ fn main() -> ExitCode {
     let root = root();
     let done = match Cli::parse().chore {
         Chore::Codegen { check } => codegen::run(&root, check),
-        Chore::Tidy => tidy::run(&root),
+        Chore::Tidy { list_compat: true } => compat::list(&root).map(|lines| {
+            for line in lines {
+                say(&line);
+            }
+        }),
+        Chore::Tidy { list_compat: false } => tidy::run(&root),
         Chore::Ci => ci::run(&root),
     };
     match done {

@@ -1,15 +1,17 @@
 //! Style as a test: what a machine can check, a reviewer should not have to.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use crate::{Problems, codegen, edges};
+use crate::{Problems, codegen, compat, edges, sources};
 
-/// The longest a file may be, tests included. Tables and generated files are exempt.
+/// The longest that a file may be, tests included. Generated files are exempt.
 const FILE_LINES_MAX: usize = 600;
+
+/// Longer files, each with the reason why it is not split.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Crates that must not know time, chance or the environment.
+const PURE: &[&str] = &["jute", "proto", "session", "tree"];
 
 /// Checks everything; reports all problems at once.
 pub(crate) fn run(root: &Path) -> Result<(), Problems> {
@@ -17,100 +19,114 @@ pub(crate) fn run(root: &Path) -> Result<(), Problems> {
     if let Err(stale) = codegen::run(root, true) {
         problems.extend(stale);
     }
-    let mut compat = BTreeSet::new();
-    for path in rust_files(root) {
-        match fs::read_to_string(&path) {
-            Ok(text) => check_file(root, &path, &text, &mut problems, &mut compat),
-            Err(error) => problems.push(format!("{}: {error}", path.display())),
+    for file in sources::rust_files(root) {
+        match fs::read_to_string(&file.path) {
+            Ok(text) => problems.extend(file_problems(&file.name, &text, file.is_generated())),
+            Err(error) => problems.push(format!("{}: {error}", file.name)),
         }
     }
-    check_compat(root, &compat, &mut problems);
-    check_clippy_files(root, &mut problems);
-    check_dependencies(root, &mut problems);
+    problems.extend(compat::check(root));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
+    let ours = read("clippy.toml");
+    for pure in PURE {
+        let name = format!("crates/{pure}/clippy.toml");
+        problems.extend(clippy_problems(&ours, &name, &read(&name)));
+    }
+    problems.extend(dependency_problems(&read("Cargo.toml"), &read("docs/dependencies.md")));
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-fn check_file(
-    root: &Path,
-    path: &Path,
-    text: &str,
-    problems: &mut Problems,
-    compat: &mut BTreeSet<String>,
-) {
-    let name = path.strip_prefix(root).unwrap_or(path).display();
+/// A module says why it exists, and is not too long to be read.
+fn file_problems(name: &str, text: &str, is_generated: bool) -> Problems {
+    let mut problems = Problems::new();
     if !text.starts_with("//!") {
         problems.push(format!("{name}: does not open with `//!` saying why it exists"));
     }
-    let generated = path.components().any(|part| part.as_os_str() == "generated");
     let lines = text.lines().count();
-    if lines > FILE_LINES_MAX && !generated {
+    let is_exempt = is_generated || LONG_FILES.iter().any(|(exempt, _)| *exempt == name);
+    if lines > FILE_LINES_MAX && !is_exempt {
         problems.push(format!("{name}: {lines} lines; split it below {FILE_LINES_MAX}"));
     }
-    for note in text.split("Compat(").skip(1) {
-        if let Some((tag, _)) = note.split_once(')')
-            && !tag.is_empty()
-            && tag.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-')
-        {
-            compat.insert(tag.to_owned());
-        }
-    }
+    problems
 }
 
-/// Every tagged quirk in the code is listed, and every listed tag is in the code.
-fn check_compat(root: &Path, tags: &BTreeSet<String>, problems: &mut Problems) {
-    let listed = fs::read_to_string(root.join("docs/compatibility.md")).unwrap_or_default();
-    for tag in tags {
-        if !listed.contains(&format!("`{tag}`")) {
-            problems.push(format!("docs/compatibility.md does not list `{tag}`"));
-        }
+/// Clippy takes the nearest file and merges nothing: thresholds must be repeated.
+fn clippy_problems(ours: &str, name: &str, theirs: &str) -> Problems {
+    let lacks = |line: &str| format!("{name}: lacks `{line}` of the top clippy.toml");
+    let missing = ours.lines().filter(|line| !theirs.contains(line)).map(lacks);
+    let mut problems: Problems = missing.collect();
+    if !theirs.contains("std::time::Instant::now") {
+        problems.push(format!("{name}: a pure crate must disallow clocks"));
     }
+    problems
 }
 
-/// Clippy takes the nearest file and merges nothing: the thresholds must be repeated.
-fn check_clippy_files(root: &Path, problems: &mut Problems) {
-    let ours = fs::read_to_string(root.join("clippy.toml")).unwrap_or_default();
-    for pure in ["jute", "proto", "tree", "session"] {
-        let name = format!("crates/{pure}/clippy.toml");
-        let theirs = fs::read_to_string(root.join(&name)).unwrap_or_default();
-        for line in ours.lines().filter(|line| !theirs.contains(line)) {
-            problems.push(format!("{name}: lacks `{line}` of the top clippy.toml"));
-        }
-        if !theirs.contains("std::time::Instant::now") {
-            problems.push(format!("{name}: a pure crate must disallow clocks"));
-        }
-    }
+/// Every direct dependency has a line in docs/dependencies.md, and every line is of one.
+fn dependency_problems(manifest: &str, document: &str) -> Problems {
+    let (_, rest) = manifest.split_once("[workspace.dependencies]").unwrap_or_default();
+    let table = rest.split_once("\n[").map_or(rest, |(table, _)| table);
+    let entries = table.lines().filter(|line| !line.starts_with('#') && !line.contains("path ="));
+    let used: Vec<&str> =
+        entries.filter_map(|line| line.split_once('=')).map(|(name, _)| name.trim()).collect();
+    let first_cells =
+        document.lines().filter_map(|line| line.strip_prefix("| ")?.split('|').next());
+    let documented: Vec<&str> =
+        first_cells.flat_map(|cell| cell.split(',')).map(str::trim).collect();
+    let missing = used.iter().filter(|name| !documented.contains(name));
+    let mut problems: Problems =
+        missing.map(|name| format!("docs/dependencies.md has no line for {name}")).collect();
+    let unused = documented.iter().filter(|name| **name != "crate" && !used.contains(name));
+    problems.extend(unused.map(|name| format!("docs/dependencies.md: {name} is not used")));
+    problems
 }
 
-/// Every direct dependency has a line in docs/dependencies.md.
-fn check_dependencies(root: &Path, problems: &mut Problems) {
-    let documented = fs::read_to_string(root.join("docs/dependencies.md")).unwrap_or_default();
-    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap_or_default();
-    let declared = manifest
-        .split_once("[workspace.dependencies]")
-        .map_or("", |(_, rest)| rest.split_once("\n[").map_or(rest, |(table, _)| table));
-    for line in declared.lines().filter(|line| !line.contains("path =")) {
-        let Some((name, _)) = line.split_once('=') else { continue };
-        let name = name.trim();
-        let words = || documented.split(|c: char| !c.is_alphanumeric() && c != '-' && c != '_');
-        if !name.starts_with('#') && !words().any(|word| word == name) {
-            problems.push(format!("docs/dependencies.md has no line for {name}"));
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
 
-fn rust_files(root: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![root.join("crates"), root.join("compat-tests"), root.join("benches")];
-    while let Some(folder) = folders.pop() {
-        let Ok(entries) = fs::read_dir(&folder) else { continue };
-        for path in entries.flatten().map(|entry| entry.path()) {
-            if path.is_dir() && path.file_name().is_none_or(|name| name != "target") {
-                folders.push(path);
-            } else if path.extension().is_some_and(|extension| extension == "rs") {
-                found.push(path);
-            }
-        }
+    use super::*;
+
+    fn check(problems: &Problems, expected: &Expect) {
+        expected.assert_eq(&problems.join("\n"));
     }
-    found.sort();
-    found
+
+    #[test]
+    fn modules_say_why_and_are_short() {
+        let long = format!("//! Why.\n{}", "\n".repeat(FILE_LINES_MAX));
+        check(&file_problems("a.rs", "//! Why.\n", false), &expect![""]);
+        check(&file_problems("a.rs", &long, true), &expect![""]);
+        check(
+            &file_problems("a.rs", &long, false),
+            &expect!["a.rs: 601 lines; split it below 600"],
+        );
+        check(
+            &file_problems("a.rs", "use b;\n", false),
+            &expect!["a.rs: does not open with `//!` saying why it exists"],
+        );
+    }
+
+    #[test]
+    fn clippy_files_repeat_the_thresholds() {
+        let theirs = "a = 1\n{ path = \"std::time::Instant::now\" }\n";
+        check(&clippy_problems("a = 1\n", "x", theirs), &expect![""]);
+        check(
+            &clippy_problems("a = 1\nb = 2\n", "x", "a = 1\n"),
+            &expect![[r"
+                x: lacks `b = 2` of the top clippy.toml
+                x: a pure crate must disallow clocks"]],
+        );
+    }
+
+    #[test]
+    fn dependencies_are_explained_and_used() {
+        let manifest = "[workspace.dependencies]\n# Ours.\nours = { path = \"x\" }\nnom = \"8\"\n\
+                        toml = \"1\"\n\n[workspace.lints]\n";
+        let document = "| crate | for |\n|---|---|\n| nom, serde | parsing |\n";
+        check(
+            &dependency_problems(manifest, document),
+            &expect![[r"
+                docs/dependencies.md has no line for toml
+                docs/dependencies.md: serde is not used"]],
+        );
+    }
 }
