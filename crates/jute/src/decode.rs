@@ -69,7 +69,7 @@ pub fn ustring<'a>(field: &'static str, input: Input<'a>) -> Decoded<'a, &'a str
 
 /// A `vector` that may be null, of items that take at least `item_bytes_min` bytes each.
 ///
-/// Compat: a count below -1 reads as empty.
+/// Compat(negative-count): a count below -1 reads as empty.
 pub fn nullable_vector<'a, T>(
     field: &'static str,
     item_bytes_min: usize,

@@ -37,6 +37,9 @@ pub fn put_nullable_buffer(out: &mut BytesMut, value: Option<&[u8]>) {
 }
 
 /// Appends a `ustring`.
+///
+/// Compat(surrogates): Apache writes a character beyond the basic plane as two halves of
+/// three bytes each, which is not UTF-8; here it is one of four bytes, as it was sent.
 pub fn put_ustring(out: &mut BytesMut, value: &str) {
     put_buffer(out, value.as_bytes());
 }

@@ -29,8 +29,8 @@ pub enum DecodeErrorKind {
     Null,
     /// Text that is not UTF-8.
     ///
-    /// Compat: Apache replaces what it cannot decode by U+FFFD, which no valid path
-    /// contains; here the request is refused as undecodable.
+    /// Compat(not-utf8): Apache replaces what it cannot decode by U+FFFD, which no valid
+    /// path contains; here the request is refused as undecodable.
     #[error("text is not UTF-8")]
     NotUtf8,
     /// A value that the schema's users do not know.

@@ -55,7 +55,7 @@ pub trait Record<'a>: Sized {
 
     /// Decodes a record that stands at the front of `bytes`.
     ///
-    /// Compat: what follows the record is ignored, as ZooKeeper does.
+    /// Compat(trailing-bytes): what follows the record is ignored, as ZooKeeper does.
     ///
     /// # Errors
     /// As [`Record::decode`].

@@ -59,8 +59,10 @@ pub struct ConnectResponse<'a> {
     pub session_id: i64,
     /// 16 bytes to come back with.
     pub password: Option<&'a [u8]>,
-    /// Whether the server only reads. There if and only if the request had the byte:
-    /// some clients know the length of the answer by heart.
+    /// Whether the server only reads.
+    ///
+    /// Compat(connect-length): there if and only if the request had the byte, for some
+    /// clients know the length of the answer by heart.
     pub read_only: Option<bool>,
 }
 
