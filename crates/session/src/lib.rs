@@ -14,6 +14,8 @@ mod answer;
 pub mod auth;
 mod expiry;
 pub mod from_wire;
+pub mod handshake;
+pub mod lane;
 #[cfg(test)]
 mod testing;
 pub mod to_wire;
@@ -28,6 +30,7 @@ pub use answer::{Asker, Reader, WatchAccess, answer_frame, answer_local, refuse}
 pub use auth::{AuthConfig, AuthFailed, Identities, SessionIds, session_password};
 pub use expiry::ExpiryQueue;
 pub use from_wire::Parsed;
+pub use lane::{Delivery, Lane};
 pub use watch::{
     AddWatchMode, WatchLimitReached, WatchLimits, WatchSummary, WatchTable, WatcherId, WatcherType,
 };

@@ -1,0 +1,87 @@
+//! Every operation comes back as it was; what is not an entry is refused.
+
+use bytes::BytesMut;
+use tree::{
+    AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, Reject,
+    SessionId,
+};
+
+use super::*;
+
+fn every_op() -> Vec<Op<'static>> {
+    let acl = || Some(vec![AclEntry { perms: Permissions::ALL, scheme: "world", id: "anyone" }]);
+    let create = |mode| Op::Create { path: "/a", data: Some(b"d"), acl: acl(), mode };
+    vec![
+        create(CreateMode::Persistent),
+        create(CreateMode::Ephemeral),
+        create(CreateMode::PersistentSequential),
+        create(CreateMode::EphemeralSequential),
+        create(CreateMode::Container),
+        create(CreateMode::PersistentWithTtl { ttl_ms: 5 }),
+        create(CreateMode::PersistentSequentialWithTtl { ttl_ms: -1 }),
+        Op::Create { path: "", data: None, acl: None, mode: CreateMode::Persistent },
+        Op::Delete { path: "/a", version: -1 },
+        Op::SetData { path: None, data: None, version: 3 },
+        Op::SetData { path: Some("/b"), data: Some(b""), version: 3 },
+        Op::SetAcl { path: Some("/b"), acl: acl(), version: 0 },
+        Op::SetAcl { path: None, acl: None, version: 0 },
+        Op::Check { path: Some("/c"), version: 7 },
+        Op::Multi(vec![]),
+        Op::Multi(vec![Op::Delete { path: "/a", version: 1 }, Op::Reject(Reject::BadArguments)]),
+        Op::Reject(Reject::ReconfigDisabled),
+        Op::OpenSession { timeout_ms: 4000 },
+        Op::AttachSession { timeout_ms: 4001 },
+        Op::CloseSession,
+        Op::ExpireSession { session: SessionId(-5), owner: Owner(u64::MAX) },
+        Op::Reap { path: "/gone" },
+    ]
+}
+
+fn entry(ops: Vec<Op<'static>>) -> (BytesMut, Batch<'static>) {
+    let origin = OriginId { node: u64::MAX, incarnation: 2 };
+    let mut out = BytesMut::new();
+    begin_entry(&mut out, origin, 41, Millis(1234));
+    let mut commands = Vec::new();
+    for op in ops {
+        let command = Command {
+            session: SessionId(-1),
+            owner: Owner(u64::MAX - 1),
+            xid: -4,
+            flags: CommandFlags(u32::MAX),
+            identities: vec![Identity { scheme: "ip", id: "127.0.0.1" }],
+            op,
+        };
+        encode_command(&command, &mut out);
+        commands.push(command);
+    }
+    end_entry(&mut out, u32::try_from(commands.len()).unwrap());
+    (out, Batch { origin, first_sequence: 41, time: Millis(1234), commands })
+}
+
+#[test]
+fn every_operation_comes_back_as_it_was() {
+    let (bytes, batch) = entry(every_op());
+    assert_eq!(count_commands(&bytes), batch.commands.len() as u64);
+    assert_eq!(decode(&bytes), Ok(vec![batch]));
+}
+
+#[test]
+fn what_is_cut_short_is_refused() {
+    let (bytes, _) = entry(every_op());
+    for cut in 0..bytes.len() {
+        assert!(decode(&bytes[..cut]).is_err(), "{cut} bytes are no entry");
+    }
+}
+
+#[test]
+fn another_format_is_refused_by_name() {
+    let (mut bytes, _) = entry(vec![]);
+    bytes[3] = 2;
+    assert_eq!(decode(&bytes), Err(CodecError::Format(2)));
+}
+
+#[test]
+fn a_multi_within_a_multi_is_refused() {
+    let (bytes, _) = entry(vec![Op::Multi(vec![Op::Multi(vec![])])]);
+    assert_eq!(decode(&bytes), Err(CodecError::Nested));
+}

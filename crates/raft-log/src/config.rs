@@ -1,0 +1,74 @@
+//! How the log is tuned, and openraft's switches.
+
+use openraft::{Config, SnapshotPolicy};
+
+/// What can be chosen about the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RaftLogConfig {
+    /// This server's Raft node id, drawn when its data directory was first used.
+    pub node: u64,
+    /// Counts this server's starts.
+    pub incarnation: u64,
+    /// The server's number in `zoo.cfg`.
+    pub server_id: i64,
+    /// A checkpoint is taken after this many bytes of log.
+    pub checkpoint_bytes: u64,
+    /// A checkpoint is taken after this many commands.
+    pub checkpoint_commands: u64,
+    /// Entries kept behind a checkpoint, for followers that were away for a moment.
+    pub keep_entries: u64,
+    /// Entries kept in memory, in bytes; older ones are read from disk.
+    pub tail_bytes: usize,
+}
+
+impl RaftLogConfig {
+    /// The usual settings: 64 MiB or 100,000 commands to a checkpoint, 8 MiB in memory.
+    pub fn new(node: u64, incarnation: u64) -> Self {
+        Self {
+            node,
+            incarnation,
+            server_id: 1,
+            checkpoint_bytes: 64 << 20,
+            checkpoint_commands: 100_000,
+            keep_entries: 0,
+            tail_bytes: 8 << 20,
+        }
+    }
+
+    /// openraft's own configuration.
+    pub(crate) fn raft(&self) -> Config {
+        Config {
+            cluster_name: "rookery".to_owned(),
+            heartbeat_interval: 150,
+            // One slow fsync on a shared disk takes 300 ms: shorter timeouts elect for nothing.
+            election_timeout_min: 1000,
+            election_timeout_max: 2000,
+            enable_pre_vote: Some(true),
+            // The default loses safety with a log that is written asynchronously: a leader
+            // that crashes with entries it replicated and did not sync would lead the same
+            // term again and give their ids to others.
+            enable_leader_restore: Some(false),
+            quorum_loss_probe_interval: Some(4000),
+            // Checkpoints are taken by bytes and commands, see `machine`.
+            snapshot_policy: SnapshotPolicy::Never,
+            max_in_snapshot_log_to_keep: self.keep_entries,
+            purge_batch_size: 1,
+            install_snapshot_timeout: 600_000,
+            max_payload_entries: 1024,
+            ..Config::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_safety_switches_are_set() {
+        let config = RaftLogConfig::new(1, 1).raft().validate().unwrap();
+        assert_eq!(config.enable_leader_restore, Some(false), "or acknowledged writes are lost");
+        assert_eq!(config.enable_pre_vote, Some(true));
+        assert_eq!(config.snapshot_policy, SnapshotPolicy::Never);
+    }
+}

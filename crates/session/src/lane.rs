@@ -1,0 +1,284 @@
+//! What one connection still owes its client, in the order of its requests.
+//!
+//! Replies must leave in request order, reads must see the session's own earlier writes
+//! and nothing later, and an event must leave before any reply that shows its change. All
+//! three hold because everything for a connection goes through one lane:
+//!
+//! * a write leaves a place in the queue; its reply is made when it is applied;
+//! * a request that needs no log, but comes behind a write, waits in the queue and is
+//!   answered in the same step that applies the write before it, so that it cannot see
+//!   the one after it;
+//! * events are appended the moment they happen.
+//!
+//! The lane does no IO and knows no locks: whoever holds it moves its bytes to a socket.
+
+use std::{collections::VecDeque, mem};
+
+use bytes::{Bytes, BytesMut};
+use proto::EventType;
+use tree::{AclView, Outcome, Permissions, Reject, Reply, SessionId, Zxid};
+
+use crate::{
+    action::{After, ReplyShape},
+    answer::{Asker, Reader, answer_frame},
+    auth::Identities,
+    handshake::{self, Welcome},
+    to_wire,
+};
+
+/// Deferred requests are not answered while more than this is waiting to be sent, in
+/// bytes: a client that does not read must not make the server buffer its answers.
+pub const OUT_HIGH_WATER: usize = 256 * 1024;
+
+/// More events than this waiting for a client that does not read, in bytes, and its
+/// connection is dropped: it will come back and catch up with `setWatches`.
+pub const OUT_MAX: usize = 32 * 1024 * 1024;
+
+/// The queue and the outgoing bytes of one connection.
+#[derive(Debug, Default)]
+pub struct Lane {
+    owed: VecDeque<Owed>,
+    /// Writes among [`Self::owed`].
+    writes: usize,
+    /// Bytes held by the deferred frames among [`Self::owed`].
+    deferred_bytes: usize,
+    out: BytesMut,
+    identities: Identities,
+    phase: Phase,
+    /// Frames appended to `out` since the last [`Lane::collect`].
+    frames_out: u64,
+    last_zxid: Zxid,
+}
+
+/// How far a connection has come, as the lane knows it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Phase {
+    /// No session yet.
+    #[default]
+    Fresh,
+    /// The session is established.
+    Attached {
+        /// Which.
+        session: SessionId,
+        /// Its timeout in milliseconds.
+        timeout_ms: i32,
+    },
+    /// The last bytes are in the lane; then the socket is closed.
+    Closing,
+}
+
+/// One request that was taken and not answered.
+#[derive(Debug)]
+enum Owed {
+    /// The handshake: the session's opening or attachment is in the log's hands.
+    Welcome(Welcome),
+    /// A command in the log's hands.
+    Write { xid: i32, shape: ReplyShape },
+    /// A request that needs no log and waits for those before it.
+    Frame { frame: Bytes, identities: Identities },
+    /// A finished reply that waits for those before it.
+    Ready { bytes: Bytes, then: After },
+}
+
+/// What the one who delivered to a lane must do next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Delivery {
+    /// The lane was empty and is not any more: wake the connection's task.
+    Ring,
+    /// Nothing: the task knows already, or there is nothing to send.
+    Quiet,
+    /// Close the socket without another byte.
+    Drop,
+}
+
+/// What [`Lane::collect`] tells the connection's task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// How far the connection has come.
+    pub phase: Phase,
+    /// How many frames were moved.
+    pub frames: u64,
+    /// The zxid of the newest reply among them; zero if there was none.
+    pub last_zxid: Zxid,
+}
+
+impl Lane {
+    /// Whether nothing is owed: a read may be answered at once.
+    pub fn is_idle(&self) -> bool {
+        self.owed.is_empty()
+    }
+
+    /// How many requests were taken and not answered.
+    pub fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Bytes of requests that wait in the lane.
+    pub fn deferred_bytes(&self) -> usize {
+        self.deferred_bytes
+    }
+
+    /// Bytes that wait to be collected.
+    pub fn out_bytes(&self) -> usize {
+        self.out.len()
+    }
+
+    /// The identities that decide which events this connection may see.
+    pub fn set_identities(&mut self, identities: Identities) {
+        self.identities = identities;
+    }
+
+    /// Notes that the handshake's command goes to the log.
+    pub fn expect_welcome(&mut self, welcome: Welcome) {
+        self.writes += 1;
+        self.owed.push_back(Owed::Welcome(welcome));
+    }
+
+    /// Notes that a write goes to the log.
+    pub fn expect_write(&mut self, xid: i32, shape: ReplyShape) {
+        self.writes += 1;
+        self.owed.push_back(Owed::Write { xid, shape });
+    }
+
+    /// Takes back the last [`Self::expect_write`] or [`Self::expect_welcome`]: the log
+    /// had no room.
+    pub fn retract(&mut self) {
+        let taken = self.owed.pop_back();
+        debug_assert!(matches!(taken, Some(Owed::Write { .. } | Owed::Welcome(_))));
+        self.writes -= 1;
+    }
+
+    /// Queues a request that needs no log. Returns false, taking nothing, when nothing is
+    /// owed any more: then it can be answered at once.
+    pub fn defer(&mut self, frame: &[u8], identities: &Identities) -> bool {
+        if self.owed.is_empty() {
+            return false;
+        }
+        self.deferred_bytes += frame.len();
+        let frame = Bytes::copy_from_slice(frame);
+        self.owed.push_back(Owed::Frame { frame, identities: identities.clone() });
+        true
+    }
+
+    /// Queues a finished reply. Returns false, taking nothing, when nothing is owed.
+    pub fn append_ready(&mut self, bytes: &[u8], then: After) -> bool {
+        if self.owed.is_empty() {
+            return false;
+        }
+        self.owed.push_back(Owed::Ready { bytes: Bytes::copy_from_slice(bytes), then });
+        true
+    }
+
+    /// Whether requests wait that no write stands before: [`Self::run`] would answer them.
+    pub fn is_runnable(&self) -> bool {
+        matches!(self.owed.front(), Some(Owed::Frame { .. } | Owed::Ready { .. }))
+    }
+
+    /// The oldest write was applied: appends its reply, and the replies of the requests
+    /// that waited for it. Call it after the events of the same outcome.
+    pub fn deliver(&mut self, outcome: &Outcome, reader: &mut Reader<'_>) -> Delivery {
+        if self.phase == Phase::Closing {
+            return Delivery::Quiet;
+        }
+        let quiet = self.out.is_empty();
+        match self.owed.pop_front() {
+            Some(Owed::Write { xid, shape }) => {
+                self.writes -= 1;
+                self.last_zxid = outcome.zxid;
+                if outcome.result == Err(Reject::SessionMoved) {
+                    self.close();
+                    return Delivery::Drop;
+                }
+                to_wire::put_outcome(&mut self.out, xid, outcome, &shape);
+                self.frames_out += 1;
+                if matches!(outcome.result, Ok(Reply::Closed(_))) {
+                    self.close();
+                }
+            }
+            Some(Owed::Welcome(welcome)) => {
+                self.writes -= 1;
+                self.phase = handshake::put_welcome(&mut self.out, &welcome, outcome);
+                self.frames_out += 1;
+            }
+            Some(Owed::Frame { .. } | Owed::Ready { .. }) | None => {
+                unreachable!("an outcome belongs to the oldest write, which nothing overtakes")
+            }
+        }
+        self.run(reader);
+        if quiet && !self.out.is_empty() { Delivery::Ring } else { Delivery::Quiet }
+    }
+
+    /// Answers the requests at the head of the queue that no write stands before, as long
+    /// as the client keeps up with reading.
+    pub fn run(&mut self, reader: &mut Reader<'_>) {
+        while self.out.len() < OUT_HIGH_WATER && self.is_runnable() && self.phase != Phase::Closing {
+            let after = match self.owed.pop_front() {
+                Some(Owed::Frame { frame, identities }) => {
+                    self.deferred_bytes -= frame.len();
+                    let asker = Asker { session: self.session(), identities: &identities };
+                    answer_frame(&frame, &asker, reader, &mut self.out)
+                }
+                Some(Owed::Ready { bytes, then }) => {
+                    self.out.extend_from_slice(&bytes);
+                    then
+                }
+                Some(Owed::Write { .. } | Owed::Welcome(_)) | None => {
+                    unreachable!("is_runnable saw a request that needs no log")
+                }
+            };
+            self.frames_out += 1;
+            if after == After::Close {
+                self.close();
+            }
+        }
+    }
+
+    /// Something happened that this connection watches. Not sent to those who may not
+    /// read the znode.
+    pub fn event(&mut self, zxid: Zxid, event: EventType, path: &str, acl: &AclView) -> Delivery {
+        if self.phase == Phase::Closing {
+            return Delivery::Quiet;
+        }
+        if !self.identities.with(|identities| acl.permits(Permissions::READ, identities)) {
+            return Delivery::Quiet;
+        }
+        let quiet = self.out.is_empty();
+        to_wire::put_event(&mut self.out, zxid, event, path);
+        self.frames_out += 1;
+        if self.out.len() > OUT_MAX {
+            self.close();
+            self.out = BytesMut::new();
+            return Delivery::Drop;
+        }
+        if quiet { Delivery::Ring } else { Delivery::Quiet }
+    }
+
+    /// Moves everything that waits to be sent behind what is in `into`.
+    pub fn collect(&mut self, into: &mut BytesMut) -> Collected {
+        if into.is_empty() {
+            mem::swap(into, &mut self.out);
+        } else {
+            into.extend_from_slice(&self.out);
+            self.out.clear();
+        }
+        Collected {
+            phase: self.phase,
+            frames: mem::take(&mut self.frames_out),
+            last_zxid: mem::take(&mut self.last_zxid),
+        }
+    }
+
+    /// Nothing more is answered and nothing more is queued.
+    pub fn close(&mut self) {
+        self.phase = Phase::Closing;
+        self.owed.retain(|owed| matches!(owed, Owed::Write { .. } | Owed::Welcome(_)));
+        self.deferred_bytes = 0;
+    }
+
+    fn session(&self) -> SessionId {
+        match self.phase {
+            Phase::Attached { session, .. } => session,
+            Phase::Fresh | Phase::Closing => SessionId::NONE,
+        }
+    }
+}

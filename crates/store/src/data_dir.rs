@@ -1,0 +1,223 @@
+//! The folder that belongs to one server: who may use it, of which version it is, and
+//! which server it belongs to.
+//!
+//! ```text
+//! <dataDir>/rookery/LOCK         held while a server runs
+//! <dataDir>/rookery/FORMAT       version of everything below
+//! <dataDir>/rookery/IDENTITY     cluster, node, number of starts
+//! <dataDir>/rookery/checkpoint/  the state as of some log entry
+//! <dataLogDir>/rookery/log/      what came after it
+//! <dataLogDir>/rookery/mark      what the log holds at least
+//! ```
+
+use std::{
+    fs::{self, File, TryLockError},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::error::StoreError;
+
+/// The version of the layout and of everything in it.
+const FORMAT: u32 = 1;
+/// The folder within the data directory: ZooKeeper's own files may lie beside it.
+const FOLDER: &str = "rookery";
+
+/// A data directory that this process holds.
+#[derive(Debug)]
+pub struct DataDir {
+    data: PathBuf,
+    log: PathBuf,
+    identity: Identity,
+    /// Held until this is dropped or the process ends, however it ends.
+    _lock: File,
+}
+
+/// Whose data this is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Drawn when the directory was first used.
+    pub cluster: u64,
+    /// Drawn when the directory was first used; never that of another directory.
+    pub node: u64,
+    /// How often it was opened, this time included.
+    pub incarnation: u64,
+}
+
+impl DataDir {
+    /// Opens or makes the directory and counts the start. `draw` gives random numbers.
+    ///
+    /// # Errors
+    /// [`StoreError`]: in use, of a newer version, damaged, or not to be read or written.
+    pub fn open(
+        data_dir: &Path,
+        log_dir: &Path,
+        mut draw: impl FnMut() -> u64,
+    ) -> Result<Self, StoreError> {
+        let (data, log) = (data_dir.join(FOLDER), log_dir.join(FOLDER));
+        for folder in [&data, &log] {
+            fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
+        }
+        let lock = lock(&data.join("LOCK"), data_dir)?;
+        check_format(&data.join("FORMAT"))?;
+        let path = data.join("IDENTITY");
+        let identity = match read_optional(&path)? {
+            Some(text) => {
+                let known = Identity::parse(&text).ok_or_else(|| StoreError::Damaged {
+                    path: path.clone(),
+                    what: "it should name cluster, node and incarnation".to_owned(),
+                })?;
+                Identity { incarnation: known.incarnation + 1, ..known }
+            }
+            None => Identity { cluster: draw().max(1), node: draw().max(1), incarnation: 1 },
+        };
+        write_atomically(&path, identity.to_text().as_bytes())?;
+        Ok(Self { data, log, identity, _lock: lock })
+    }
+
+    /// Whose data this is.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// Where the checkpoint is.
+    pub fn checkpoint_path(&self) -> PathBuf {
+        self.data.join("checkpoint")
+    }
+
+    /// Where the log is.
+    pub fn log_path(&self) -> PathBuf {
+        self.log.join("log")
+    }
+
+    /// Where the mark is.
+    pub fn mark_path(&self) -> PathBuf {
+        self.log.join("mark")
+    }
+
+    /// Bytes that this user may still write, on the fuller of the two file systems.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn free_bytes(&self) -> io::Result<u64> {
+        let free = |path: &Path| -> io::Result<u64> {
+            let stat = rustix::fs::statvfs(path)?;
+            Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+        };
+        Ok(free(&self.data)?.min(free(&self.log)?))
+    }
+}
+
+impl Identity {
+    fn to_text(self) -> String {
+        let Self { cluster, node, incarnation } = self;
+        format!("cluster={cluster:016x}\nnode={node:016x}\nincarnation={incarnation}\n")
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let field = |name: &str| {
+            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+        };
+        Some(Self {
+            cluster: u64::from_str_radix(field("cluster")?, 16).ok()?,
+            node: u64::from_str_radix(field("node")?, 16).ok()?,
+            incarnation: field("incarnation")?.parse().ok()?,
+        })
+    }
+}
+
+fn lock(path: &Path, data_dir: &Path) -> Result<File, StoreError> {
+    let file = File::options().create(true).truncate(false).write(true).open(path);
+    let file = file.map_err(StoreError::io(path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: data_dir.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::Io { path: path.to_owned(), error }),
+    }
+}
+
+fn check_format(path: &Path) -> Result<(), StoreError> {
+    let Some(text) = read_optional(path)? else {
+        return write_atomically(path, format!("{FORMAT}\n").as_bytes());
+    };
+    match text.trim().parse::<u32>() {
+        Ok(FORMAT) => Ok(()),
+        Ok(found) if found > FORMAT => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known: FORMAT })
+        }
+        Ok(_) | Err(_) => Err(StoreError::Damaged {
+            path: path.to_owned(),
+            what: format!("it should hold a version number, at most {FORMAT}"),
+        }),
+    }
+}
+
+fn read_optional(path: &Path) -> Result<Option<String>, StoreError> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(StoreError::Io { path: path.to_owned(), error }),
+    }
+}
+
+/// Writes a file so that after a crash it has the old or the new contents, whole.
+fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+    let part = path.with_extension("part");
+    let written = (|| {
+        let mut file = File::create(&part)?;
+        file.write_all(contents)?;
+        file.sync_all()?;
+        fs::rename(&part, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    })();
+    written.map_err(StoreError::io(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(folder: &Path) -> Result<DataDir, StoreError> {
+        let mut next = 7;
+        DataDir::open(folder, folder, || {
+            next += 1;
+            next
+        })
+    }
+
+    #[test]
+    fn identity_stays_and_starts_are_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let first = open(folder.path()).unwrap().identity();
+        assert_eq!(first, Identity { cluster: 8, node: 9, incarnation: 1 });
+        let second = open(folder.path()).unwrap().identity();
+        assert_eq!(second, Identity { incarnation: 2, ..first });
+    }
+
+    #[test]
+    fn a_second_server_is_refused_by_the_directorys_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let _first = open(folder.path()).unwrap();
+        let error = open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("another server is using"), "{error}");
+        assert!(error.contains(&folder.path().display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn newer_data_is_refused_by_both_versions() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path()).unwrap());
+        fs::write(folder.path().join("rookery/FORMAT"), "2\n").unwrap();
+        let error = open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("format 2") && error.contains("format 1"), "{error}");
+    }
+
+    #[test]
+    fn a_damaged_identity_is_refused_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path()).unwrap());
+        fs::write(folder.path().join("rookery/IDENTITY"), "cluster=x").unwrap();
+        let error = open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("IDENTITY") && error.contains("damaged"), "{error}");
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a data directory cannot be used.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+
+/// A data directory that cannot be used. Each says which file, and what to do.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The system refused.
+    #[error("{}: {error}", path.display())]
+    Io {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What it said.
+        error: io::Error,
+    },
+    /// Another server uses it.
+    #[error(
+        "{}: another server is using this data directory; stop it, or give this one its own \
+         (dataDir)",
+        path.display()
+    )]
+    InUse {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// It was written by a newer version.
+    #[error(
+        "{}: data of format {found}, written by a newer version; this one reads format \
+         {known}. Start the version that wrote it",
+        path.display()
+    )]
+    Newer {
+        /// The file that says so.
+        path: PathBuf,
+        /// What it says.
+        found: u32,
+        /// What this version writes.
+        known: u32,
+    },
+    /// A file is not what was written into it.
+    #[error("{}: damaged: {what}", path.display())]
+    Damaged {
+        /// Which file or folder.
+        path: PathBuf,
+        /// What is wrong, and what that means.
+        what: String,
+    },
+    /// RocksDB failed.
+    #[error("{}: {error}", path.display())]
+    RocksDb {
+        /// The database's folder.
+        path: PathBuf,
+        /// What it said.
+        error: String,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |error| Self::Io { path, error }
+    }
+}

@@ -1,0 +1,351 @@
+//! The log in RocksDB: entries by index, and beside them vote, purge point and hint.
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use raft_log::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
+use rocksdb::{
+    ColumnFamily, ColumnFamilyDescriptor, DB, Direction, IteratorMode, ReadOptions, WriteBatch,
+    WriteOptions,
+};
+
+use crate::{
+    data_dir::DataDir,
+    error::StoreError,
+    mark::{Mark, MarkFile},
+    options, value,
+};
+
+const LOG: &str = "log";
+const META: &str = "meta";
+const VOTE: &[u8] = b"vote";
+const PURGED: &[u8] = b"purged";
+const COMMITTED: &[u8] = b"committed";
+
+/// The version of the entries' format.
+const ENTRY_FORMAT: u8 = 1;
+/// How old the mark may be while the log is written.
+const MARK_EVERY: Duration = Duration::from_millis(100);
+
+/// A durable log.
+#[derive(Debug)]
+pub struct RocksLog {
+    db: DB,
+    path: PathBuf,
+    writer: Mutex<Writer>,
+}
+
+/// What the one thread that writes keeps.
+#[derive(Debug)]
+struct Writer {
+    mark: MarkFile,
+    last: Option<LogPosition>,
+    purged: Option<LogPosition>,
+    vote: Option<StoredVote>,
+    /// When the mark was written, and with what.
+    marked: Instant,
+    marked_last: Option<LogPosition>,
+}
+
+impl RocksLog {
+    /// Opens the log of a data directory and checks all of it.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when an entry is damaged or missing, or when the log ends
+    /// before its mark: acknowledged entries are gone.
+    pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
+        let path = dir.log_path();
+        let families = [
+            ColumnFamilyDescriptor::new(LOG, options::log_family()),
+            ColumnFamilyDescriptor::new(META, options::meta_family()),
+            ColumnFamilyDescriptor::new("default", options::meta_family()),
+        ];
+        let (mark, marked) = MarkFile::open(&dir.mark_path(), dir.identity())?;
+        let db = DB::open_cf_descriptors(&options::database(), &path, families);
+        let db = db.map_err(|error| rocks_error(&path, &error))?;
+        let writer = Writer {
+            mark,
+            last: None,
+            purged: None,
+            vote: None,
+            marked: Instant::now(),
+            marked_last: marked.and_then(|mark| mark.last),
+        };
+        let log = Self { db, path, writer: Mutex::new(writer) };
+        let found = log.read_state()?;
+        if let Some(marked) = marked {
+            log.compare(&found, marked)?;
+        }
+        let mut writer = log.writer.lock();
+        (writer.last, writer.purged, writer.vote) = (found.last, found.purged, found.vote);
+        drop(writer);
+        Ok(log)
+    }
+
+    /// Reads everything once: every entry must be whole and in its place.
+    fn read_state(&self) -> Result<DiskState, StoreError> {
+        let damaged = |what: String| StoreError::Damaged { path: self.path.clone(), what };
+        let position = |key| -> Result<Option<LogPosition>, StoreError> {
+            self.meta(key)?
+                .map(|bytes| decode_position(&bytes).ok_or_else(|| bad_meta(key)))
+                .transpose()
+                .map_err(damaged)
+        };
+        let purged = position(PURGED)?;
+        let committed = position(COMMITTED)?;
+        let vote = self
+            .meta(VOTE)?
+            .map(|bytes| decode_vote(&bytes).ok_or_else(|| bad_meta(VOTE)))
+            .transpose()
+            .map_err(damaged)?;
+        let mut last = purged;
+        let first = purged.map_or(0, |purged| purged.index + 1);
+        for (item, index) in self.iterate(first).zip(first..) {
+            let (key, sealed) = item.map_err(|error| rocks_error(&self.path, &error))?;
+            let entry = decode_entry(index, &key, &sealed).map_err(damaged)?;
+            last = Some(entry.position);
+        }
+        Ok(DiskState { purged, last, vote, committed })
+    }
+
+    /// A log that ends before its mark, or has an older vote, lost what was promised.
+    fn compare(&self, found: &DiskState, marked: Mark) -> Result<(), StoreError> {
+        let show = |last: Option<LogPosition>| last.map_or("none".to_owned(), |at| at.to_string());
+        if found.last < marked.last {
+            return Err(StoreError::Damaged {
+                path: self.path.clone(),
+                what: format!(
+                    "its last entry is {}, but {} was written and synced: entries that clients \
+                     were told of are gone. Restore this folder from a copy",
+                    show(found.last),
+                    show(marked.last)
+                ),
+            });
+        }
+        let key = |vote: Option<StoredVote>| vote.map(|vote| (vote.term, vote.committed));
+        if key(found.vote) < key(marked.vote) {
+            return Err(StoreError::Damaged {
+                path: self.path.clone(),
+                what: "its last vote is older than the one that was synced".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    fn meta(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
+        let found = self.db.get_cf(self.family(META), key);
+        let Some(sealed) = found.map_err(|error| rocks_error(&self.path, &error))? else {
+            return Ok(None);
+        };
+        match value::open(key, &sealed) {
+            Some(value) => Ok(Some(value.to_vec())),
+            None => Err(StoreError::Damaged { path: self.path.clone(), what: bad_meta(key) }),
+        }
+    }
+
+    fn iterate(
+        &self,
+        start: u64,
+    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        options.set_readahead_size(1 << 20);
+        let key = start.to_be_bytes();
+        let mode = IteratorMode::From(&key, Direction::Forward);
+        self.db.iterator_cf_opt(self.family(LOG), options, mode)
+    }
+
+    fn family(&self, name: &str) -> &ColumnFamily {
+        self.db.cf_handle(name).expect("the families were opened with the database")
+    }
+
+    fn batch(&self, group: &[LogOp], writer: &mut Writer) -> WriteBatch {
+        let (log, meta) = (self.family(LOG), self.family(META));
+        let mut batch = WriteBatch::default();
+        for op in group {
+            match op {
+                LogOp::Append(entries) => {
+                    for entry in entries {
+                        let key = entry.position.index.to_be_bytes();
+                        batch.put_cf(log, key, encode_entry(&key, entry));
+                        writer.last = Some(entry.position);
+                    }
+                }
+                LogOp::Vote(vote) => {
+                    batch.put_cf(meta, VOTE, value::seal(VOTE, &encode_vote(*vote)));
+                    writer.vote = Some(*vote);
+                }
+                LogOp::TruncateAfter(last) => {
+                    let first = last.map_or(0, |last| last + 1);
+                    batch.delete_range_cf(log, first.to_be_bytes(), u64::MAX.to_be_bytes());
+                }
+                LogOp::Purge(upto) => {
+                    let first = writer.purged.map_or(0, |purged| purged.index + 1);
+                    let end = upto.index + 1;
+                    batch.delete_range_cf(log, first.to_be_bytes(), end.to_be_bytes());
+                    batch.put_cf(meta, PURGED, value::seal(PURGED, &encode_position(*upto)));
+                    writer.purged = Some(*upto);
+                    writer.last = writer.last.max(Some(*upto));
+                }
+                LogOp::Committed(at) => {
+                    batch.put_cf(meta, COMMITTED, value::seal(COMMITTED, &encode_position(*at)));
+                }
+            }
+        }
+        batch
+    }
+
+    /// Before entries are dropped the mark must not promise them any more.
+    fn lower_mark(&self, group: &[LogOp], writer: &mut Writer) -> io::Result<()> {
+        let truncated = group.iter().filter_map(|op| match op {
+            LogOp::TruncateAfter(last) => Some(*last),
+            LogOp::Append(_) | LogOp::Vote(_) | LogOp::Purge(_) | LogOp::Committed(_) => None,
+        });
+        for last in truncated {
+            let kept = match last {
+                Some(index) => self.read(index, index + 1, 1)?.first().map(|entry| entry.position),
+                None => None,
+            };
+            writer.last = kept.max(writer.purged);
+            writer.write_mark()?;
+        }
+        Ok(())
+    }
+}
+
+impl Writer {
+    fn write_mark(&mut self) -> io::Result<()> {
+        self.mark.write(Mark { last: self.last, vote: self.vote }).map_err(|error| {
+            io::Error::new(error.kind(), format!("{}: {error}", self.mark.path().display()))
+        })?;
+        self.marked = Instant::now();
+        self.marked_last = self.last;
+        Ok(())
+    }
+}
+
+impl LogDisk for RocksLog {
+    fn state(&self) -> io::Result<DiskState> {
+        self.read_state().map_err(io::Error::other)
+    }
+
+    fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        self.lower_mark(group, &mut writer)?;
+        let batch = self.batch(group, &mut writer);
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        self.db.write_opt(batch, &options).map_err(|error| {
+            io::Error::other(format!("{}: {error}", self.path.display()))
+        })?;
+        let voted = group.iter().any(|op| matches!(op, LogOp::Vote(_)));
+        if sync && (voted || writer.marked.elapsed() >= MARK_EVERY) {
+            writer.write_mark()?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<StoredEntry>> {
+        let mut found = Vec::new();
+        let mut bytes = 0;
+        let mut items = self.iterate(start);
+        for index in start..end {
+            let item = items.next().transpose().map_err(io::Error::other)?;
+            let Some((key, sealed)) = item else {
+                return Err(io::Error::other(format!("log entry {index} is missing")));
+            };
+            let entry = decode_entry(index, &key, &sealed).map_err(io::Error::other)?;
+            bytes += entry.payload.len();
+            found.push(entry);
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl Drop for RocksLog {
+    fn drop(&mut self) {
+        let mut writer = self.writer.lock();
+        if writer.marked_last != writer.last
+            && let Err(error) = writer.write_mark()
+        {
+            tracing::warn!(%error, "the mark could not be written at the end");
+        }
+    }
+}
+
+fn rocks_error(path: &Path, error: &rocksdb::Error) -> StoreError {
+    StoreError::RocksDb { path: path.to_owned(), error: error.to_string() }
+}
+
+fn bad_meta(key: &[u8]) -> String {
+    format!("the value of `{}` is not what was written", String::from_utf8_lossy(key))
+}
+
+fn encode_entry(key: &[u8], entry: &StoredEntry) -> Vec<u8> {
+    let mut contents = Vec::with_capacity(18 + entry.payload.len());
+    contents.push(ENTRY_FORMAT);
+    contents.push(match entry.kind {
+        EntryKind::Blank => 0,
+        EntryKind::Commands => 1,
+        EntryKind::Membership => 2,
+    });
+    contents.extend_from_slice(&encode_position(entry.position));
+    contents.extend_from_slice(&entry.payload);
+    value::seal(key, &contents)
+}
+
+fn decode_entry(index: u64, key: &[u8], sealed: &[u8]) -> Result<StoredEntry, String> {
+    if key != index.to_be_bytes() {
+        return Err(format!("log entry {index} is missing"));
+    }
+    let contents = value::open(key, sealed)
+        .ok_or_else(|| format!("log entry {index} is not what was written"))?;
+    let bad = || format!("log entry {index} has an impossible form");
+    let (head, payload) = contents.split_first_chunk::<18>().ok_or_else(bad)?;
+    if head[0] != ENTRY_FORMAT {
+        return Err(format!("log entry {index} is of format {}, not {ENTRY_FORMAT}", head[0]));
+    }
+    let kind = match head[1] {
+        0 => EntryKind::Blank,
+        1 => EntryKind::Commands,
+        2 => EntryKind::Membership,
+        _ => return Err(bad()),
+    };
+    let position = decode_position(&head[2..]).filter(|at| at.index == index).ok_or_else(bad)?;
+    Ok(StoredEntry { position, kind, payload: Bytes::copy_from_slice(payload) })
+}
+
+fn encode_position(position: LogPosition) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&position.term.to_be_bytes());
+    bytes[8..].copy_from_slice(&position.index.to_be_bytes());
+    bytes
+}
+
+fn decode_position(bytes: &[u8]) -> Option<LogPosition> {
+    let (term, rest) = bytes.split_first_chunk::<8>()?;
+    let (index, rest) = rest.split_first_chunk::<8>()?;
+    let position =
+        LogPosition { term: u64::from_be_bytes(*term), index: u64::from_be_bytes(*index) };
+    rest.is_empty().then_some(position)
+}
+
+fn encode_vote(vote: StoredVote) -> Vec<u8> {
+    let mut bytes = encode_position(LogPosition { term: vote.term, index: vote.node }).to_vec();
+    bytes.push(u8::from(vote.committed));
+    bytes
+}
+
+fn decode_vote(bytes: &[u8]) -> Option<StoredVote> {
+    let (committed, numbers) = bytes.split_last()?;
+    let LogPosition { term, index: node } = decode_position(numbers)?;
+    Some(StoredVote { term, node, committed: *committed != 0 })
+}
