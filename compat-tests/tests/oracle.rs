@@ -62,7 +62,7 @@ fn scripts_do_the_same_on_both_servers() {
 }
 
 /// Steps of all generated programs together, and of one.
-const GENERATED_STEPS: usize = 3000;
+const GENERATED_STEPS: usize = 6000;
 const PROGRAM_STEPS: usize = 150;
 
 /// `ORACLE_SEED` sets the first seed, `ORACLE_STEPS` how many steps in all.
@@ -72,7 +72,8 @@ fn generated_programs_do_the_same_on_both_servers() {
         |name: &str, default| std::env::var(name).map_or(default, |value| value.parse().unwrap());
     let first_seed = number("ORACLE_SEED", 1);
     let programs = number("ORACLE_STEPS", GENERATED_STEPS).div_ceil(PROGRAM_STEPS);
-    let mut pair = Pair::start(Software::from_env(), &[]).unwrap();
+    let settings = generate::program(0, 0).settings;
+    let mut pair = Pair::start(Software::from_env(), &settings).unwrap();
     for seed in (first_seed..).take(programs) {
         let program = generate::program(seed as u64, PROGRAM_STEPS);
         if pair.check(&program).unwrap_or_else(|error| panic!("seed {seed}: {error}")).is_err() {

@@ -180,7 +180,14 @@ fn with_unordered_runs_sorted(mut observations: Vec<Observation>) -> Vec<Observa
             Event::Welcome | Event::Refusal(..) | Event::Watch => false,
             Event::Closed | Event::Silence | Event::Nonsense(_) => false,
         })
-        .filter_map(Observation::zxid)
+        .flat_map(|o| &o.values)
+        .filter_map(|(name, value)| {
+            if let (Value::Zxid(zxid), "zxid") = (value, name.as_str()) {
+                Some(*zxid)
+            } else {
+                None
+            }
+        })
         .collect();
     let same_run = |a: &Observation, b: &Observation| {
         (&a.event, &b.event) == (&Event::Watch, &Event::Watch)

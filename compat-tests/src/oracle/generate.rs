@@ -51,7 +51,8 @@ pub fn program(seed: u64, steps: usize) -> Program {
     while generator.steps.len() < steps {
         generator.grow();
     }
-    Program { settings: Vec::new(), steps: generator.steps }
+    let settings = vec![("extendedTypesEnabled".to_owned(), "true".to_owned())];
+    Program { settings, steps: generator.steps }
 }
 
 /// A small generator of well mixed numbers (SplitMix64): a seed means the same for ever.
@@ -104,6 +105,7 @@ impl Generator {
                 self.push(name, Action::Request(auth));
             }
             8..=13 => self.pipeline(name),
+            14 => self.quota(name),
             _ => {
                 let request = self.request();
                 self.push(name, Action::Request(request));
@@ -160,6 +162,22 @@ impl Generator {
         self.push(name, Action::Flush);
     }
 
+    /// Limits, changes or lifts a quota that only warns, and looks at what it counted.
+    fn quota(&mut self, name: &str) {
+        let limits = "/zookeeper/quota/a/zookeeper_limits";
+        let stats = "/zookeeper/quota/a/zookeeper_stats";
+        let text_data = Arg::Buffer(Some(b"count=3,bytes=20".to_vec()));
+        for path in ["/zookeeper/quota/a", limits, stats] {
+            let create = request("create").with("path", text(path)).with("data", text_data.clone());
+            self.push(name, Action::Request(create));
+        }
+        if self.random.percent(30) {
+            let path = self.random.pick(&[limits, stats]);
+            self.push(name, Action::Request(request("delete").with("path", text(path))));
+        }
+        self.push(name, Action::Request(request("getData").with("path", text(stats))));
+    }
+
     fn request(&mut self) -> Request {
         let mut made = match self.random.below(100) {
             0..=24 => self.create(),
@@ -195,9 +213,18 @@ impl Generator {
     }
 
     fn create(&mut self) -> Request {
-        let name = self.random.pick(&["create", "create", "create2", "createContainer"]);
+        let name = self.random.pick(&[
+            "create",
+            "create",
+            "create",
+            "create2",
+            "createContainer",
+            "createTTL",
+        ]);
         let mut made = self.filled(name);
-        if name != "createContainer" {
+        if name == "createTTL" {
+            made = made.with("flags", Arg::Int(self.random.pick(&[5, 5, 6, 0])));
+        } else if name != "createContainer" {
             let flags = self.random.pick(&[0, 0, 0, 0, 1, 1, 2, 3, 5, 9]);
             made = made.with("flags", Arg::Int(flags));
             if matches!(flags, 2 | 3) && self.random.percent(80) {
