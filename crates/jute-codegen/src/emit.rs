@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::{
     Nullable,
     resolve::{Names, simple},
-    schema::{Class, Field, Module, Type},
+    schema::{Class, Field, Module, Primitive, Type},
 };
 
 /// The Rust of one schema file, not formatted.
@@ -92,8 +92,12 @@ impl Emitter<'_> {
 
     fn encode(&self, out: &mut String) {
         line(out, "fn encode(&self, out: &mut BytesMut) {");
-        for field in &self.class.fields {
-            line(out, &self.encode_call(field));
+        let both_fixed = |a: &Field, b: &Field| fixed(a).is_some() && fixed(b).is_some();
+        for run in self.class.fields.chunk_by(both_fixed) {
+            match run {
+                [field] => line(out, &self.encode_call(field)),
+                run => line(out, &encode_run(run)),
+            }
         }
         line(out, "}");
     }
@@ -149,6 +153,25 @@ impl Emitter<'_> {
     fn is_nullable(&self, field: &Field) -> bool {
         self.nullable.has(&self.class.name, &field.name)
     }
+}
+
+/// The type of a field that always takes the same bytes, if it is a primitive.
+fn fixed(field: &Field) -> Option<Primitive> {
+    match field.kind {
+        Type::Primitive(kind) if !kind.has_length() => Some(kind),
+        Type::Primitive(_) | Type::Vector(_) | Type::Record(_) => None,
+    }
+}
+
+/// Fields of fixed size, encoded together.
+fn encode_run(run: &[Field]) -> String {
+    let kinds = || run.iter().filter_map(fixed);
+    let bytes: usize = kinds().map(Primitive::bytes_min).sum();
+    let calls = run.iter().zip(kinds());
+    let calls: String = calls
+        .map(|(field, kind)| format!("run.{}(self.{});\n", kind.name(), rust_name(field)))
+        .collect();
+    format!("jute::put_fixed::<{bytes}>(out, |run| {{\n{calls}}});")
 }
 
 fn encode_item(item: &Type) -> String {

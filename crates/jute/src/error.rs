@@ -43,12 +43,14 @@ pub enum DecodeErrorKind {
 
 impl DecodeError {
     /// An error at `field`, with `remaining` bytes left, for nom.
+    #[cold]
     pub fn at(field: &'static str, kind: DecodeErrorKind, remaining: &[u8]) -> nom::Err<Self> {
         nom::Err::Error(Self { field, kind, remaining: remaining.len() })
     }
 }
 
 impl<'a> ParseError<&'a [u8]> for DecodeError {
+    #[cold]
     fn from_error_kind(input: &'a [u8], _: ErrorKind) -> Self {
         Self { field: "", kind: DecodeErrorKind::Truncated, remaining: input.len() }
     }

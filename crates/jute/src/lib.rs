@@ -26,7 +26,7 @@ pub use decode::{
     vector,
 };
 pub use encode::{
-    put_boolean, put_buffer, put_byte, put_int, put_long, put_nullable_buffer,
+    Fixed, put_boolean, put_buffer, put_byte, put_fixed, put_int, put_long, put_nullable_buffer,
     put_nullable_ustring, put_nullable_vector, put_ustring, put_vector,
 };
 pub use error::{DecodeError, DecodeErrorKind};
@@ -59,6 +59,7 @@ pub trait Record<'a>: Sized {
     ///
     /// # Errors
     /// As [`Record::decode`].
+    #[inline]
     fn from_bytes(bytes: &'a [u8]) -> Result<Self, DecodeError> {
         finish(Self::decode(bytes)).map(|(_, record)| record)
     }
@@ -80,6 +81,7 @@ pub trait Record<'a>: Sized {
 ///
 /// # Errors
 /// The error of `decoded`.
+#[inline]
 pub fn finish<T>(decoded: Decoded<'_, T>) -> Result<(Input<'_>, T), DecodeError> {
     match decoded {
         Ok(done) => Ok(done),

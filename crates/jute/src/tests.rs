@@ -48,6 +48,23 @@ fn a_count_that_cannot_fit_is_refused_before_anything_is_reserved() {
     )));
 }
 
+#[test]
+fn a_run_of_fixed_fields_is_the_fields_one_by_one() {
+    let mut run = BytesMut::new();
+    put_fixed::<14>(&mut run, |run| {
+        run.int(-2);
+        run.boolean(true);
+        run.long(i64::MAX);
+        run.byte(9);
+    });
+    let mut single = BytesMut::new();
+    put_int(&mut single, -2);
+    put_boolean(&mut single, true);
+    put_long(&mut single, i64::MAX);
+    put_byte(&mut single, 9);
+    assert_eq!(run, single);
+}
+
 proptest! {
     #[test]
     fn what_is_put_is_read(number in any::<i32>(), wide in any::<i64>(), flag in any::<bool>(),

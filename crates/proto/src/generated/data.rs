@@ -106,16 +106,18 @@ impl<'a> Record<'a> for Stat {
         ))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_long(out, self.czxid);
-        jute::put_long(out, self.mzxid);
-        jute::put_long(out, self.ctime);
-        jute::put_long(out, self.mtime);
-        jute::put_int(out, self.version);
-        jute::put_int(out, self.cversion);
-        jute::put_int(out, self.aversion);
-        jute::put_long(out, self.ephemeral_owner);
-        jute::put_int(out, self.data_length);
-        jute::put_int(out, self.num_children);
-        jute::put_long(out, self.pzxid);
+        jute::put_fixed::<68>(out, |run| {
+            run.long(self.czxid);
+            run.long(self.mzxid);
+            run.long(self.ctime);
+            run.long(self.mtime);
+            run.int(self.version);
+            run.int(self.cversion);
+            run.int(self.aversion);
+            run.long(self.ephemeral_owner);
+            run.int(self.data_length);
+            run.int(self.num_children);
+            run.long(self.pzxid);
+        });
     }
 }

@@ -20,8 +20,10 @@ impl<'a> Record<'a> for RequestHeader {
         Ok((input, Self { xid, op }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_int(out, self.xid);
-        jute::put_int(out, self.op);
+        jute::put_fixed::<8>(out, |run| {
+            run.int(self.xid);
+            run.int(self.op);
+        });
     }
 }
 
@@ -45,9 +47,11 @@ impl<'a> Record<'a> for ReplyHeader {
         Ok((input, Self { xid, zxid, err }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_int(out, self.xid);
-        jute::put_long(out, self.zxid);
-        jute::put_int(out, self.err);
+        jute::put_fixed::<16>(out, |run| {
+            run.int(self.xid);
+            run.long(self.zxid);
+            run.int(self.err);
+        });
     }
 }
 
@@ -110,8 +114,10 @@ impl<'a> Record<'a> for CreateTtlRequest<'a> {
         jute::put_nullable_ustring(out, self.path);
         jute::put_nullable_buffer(out, self.data);
         jute::put_nullable_vector(out, self.acl.as_deref(), |out, item| item.encode(out));
-        jute::put_int(out, self.flags);
-        jute::put_long(out, self.ttl);
+        jute::put_fixed::<12>(out, |run| {
+            run.int(self.flags);
+            run.long(self.ttl);
+        });
     }
 }
 
@@ -754,8 +760,10 @@ impl<'a> Record<'a> for WatcherEvent<'a> {
         Ok((input, Self { kind, state, path }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_int(out, self.kind);
-        jute::put_int(out, self.state);
+        jute::put_fixed::<8>(out, |run| {
+            run.int(self.kind);
+            run.int(self.state);
+        });
         jute::put_ustring(out, self.path);
     }
 }
@@ -919,9 +927,11 @@ impl<'a> Record<'a> for MultiHeader {
         Ok((input, Self { op, done, err }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_int(out, self.op);
-        jute::put_boolean(out, self.done);
-        jute::put_int(out, self.err);
+        jute::put_fixed::<9>(out, |run| {
+            run.int(self.op);
+            run.boolean(self.done);
+            run.int(self.err);
+        });
     }
 }
 

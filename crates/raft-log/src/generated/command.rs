@@ -51,10 +51,12 @@ impl<'a> Record<'a> for Batch<'a> {
         Ok((input, Self { node, incarnation, first_sequence, time, commands }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_long(out, self.node);
-        jute::put_long(out, self.incarnation);
-        jute::put_long(out, self.first_sequence);
-        jute::put_long(out, self.time);
+        jute::put_fixed::<32>(out, |run| {
+            run.long(self.node);
+            run.long(self.incarnation);
+            run.long(self.first_sequence);
+            run.long(self.time);
+        });
         jute::put_vector(out, &self.commands, |out, item| item.encode(out));
     }
 }
@@ -88,10 +90,12 @@ impl<'a> Record<'a> for Command<'a> {
         Ok((input, Self { session, owner, xid, flags, identities, op }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_long(out, self.session);
-        jute::put_long(out, self.owner);
-        jute::put_int(out, self.xid);
-        jute::put_int(out, self.flags);
+        jute::put_fixed::<24>(out, |run| {
+            run.long(self.session);
+            run.long(self.owner);
+            run.int(self.xid);
+            run.int(self.flags);
+        });
         jute::put_vector(out, &self.identities, |out, item| item.encode(out));
         self.op.encode(out);
     }
@@ -196,8 +200,10 @@ impl<'a> Record<'a> for Create<'a> {
         jute::put_ustring(out, self.path);
         jute::put_nullable_buffer(out, self.data);
         jute::put_nullable_vector(out, self.acl.as_deref(), |out, item| item.encode(out));
-        jute::put_int(out, self.mode);
-        jute::put_long(out, self.ttl);
+        jute::put_fixed::<12>(out, |run| {
+            run.int(self.mode);
+            run.long(self.ttl);
+        });
     }
 }
 
@@ -386,8 +392,10 @@ impl<'a> Record<'a> for ExpireSession {
         Ok((input, Self { session, owner }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_long(out, self.session);
-        jute::put_long(out, self.owner);
+        jute::put_fixed::<16>(out, |run| {
+            run.long(self.session);
+            run.long(self.owner);
+        });
     }
 }
 
