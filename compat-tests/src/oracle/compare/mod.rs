@@ -215,3 +215,6 @@ fn transcript(expected: &[Observation], actual: &[Observation], index: usize) ->
     }
     text
 }
+
+#[cfg(test)]
+mod tests;
