@@ -8,11 +8,11 @@ use std::{
 };
 
 use bytes::BytesMut;
-use expect_test::expect_file;
+use expect_test::{expect, expect_file};
 use jute_codegen::Source;
 use proto::{
-    ConnectRequest, ConnectResponse, OpCode, Record, ReplyHeader, Request, RequestHeader, Response,
-    WatcherEvent, xid,
+    ConnectRequest, ConnectResponse, ErrorCode, EventType, OpCode, Record, ReplyHeader, Request,
+    RequestHeader, Response, WatcherEvent, xid,
 };
 
 /// No client sends this, and it has no other place: an operation of servers.
@@ -122,4 +122,35 @@ fn every_record_was_recorded() {
         }));
     }
     assert!(missing.is_empty(), "no exchange has {missing:?}");
+}
+
+/// Every number that is named here and by Apache has the same name; what only one of the
+/// two names is listed: `+` ours, `-` Apache's.
+#[test]
+fn numbers_are_those_of_apache() {
+    let text = fs::read_to_string(here().join("tests/golden/numbers.txt")).unwrap();
+    let apache: BTreeSet<String> =
+        text.lines().skip(1).map(|line| line.to_lowercase().replace('_', "")).collect();
+    let line = |kind, name: String, code| format!("{kind} {name} {code}").to_lowercase();
+    let errors = ErrorCode::ALL.iter().map(|it| line("error", format!("{it:?}"), it.code()));
+    let ops = OpCode::ALL.iter().map(|it| line("op", format!("{it:?}"), it.code()));
+    let events = EventType::ALL.iter().map(|it| line("event", format!("{it:?}"), it.code()));
+    let ours: BTreeSet<String> = errors.chain(ops).chain(events).collect();
+    let only_ours = ours.difference(&apache).map(|line| format!("+ {line}\n"));
+    let only_apache = apache.difference(&ours).map(|line| format!("- {line}\n"));
+    // The C client's own codes; a name that has become wider; what servers never send.
+    expect![[r#"
+        + error closing -116
+        + error invalidstate -9
+        + error nothing -117
+        + error sessionclosedrequireauth -124
+        + error sslconnectionerror -15
+        - error sessionclosedrequiresaslauth -124
+        - event childwatchremoved 6
+        - event datawatchremoved 5
+        - event none -1
+        - event persistentwatchremoved 7
+        - op notification 0
+    "#]]
+    .assert_eq(&only_ours.chain(only_apache).collect::<String>());
 }

@@ -1,8 +1,7 @@
 // Records what Apache's own client and server say to each other, for tests/golden.rs.
 //
-// Needs a running ZooKeeper 3.9.5 that stands alone on 127.0.0.1 with
-//     extendedTypesEnabled=true reconfigEnabled=true
-// (the latter two as zoo.cfg and -Dzookeeper.* say), and its jars:
+// Needs a running ZooKeeper 3.9.5 that stands alone on 127.0.0.1, is fresh, and has the two
+// lines extendedTypesEnabled=true and reconfigEnabled=true in its zoo.cfg; and its jars:
 //     java -cp 'zookeeper-3.9.5/*' Record.java 2181 crates/proto/tests/golden
 //
 // A relay stands between client and server and keeps every frame. Each file is one
@@ -34,7 +33,23 @@ public class Record {
         accept.start();
         withJavaClient("127.0.0.1:" + relay.getLocalPort());
         withPlainSocket();
+        numbers();
         System.exit(0);
+    }
+
+    static void numbers() throws Exception {
+        StringBuilder lines = new StringBuilder(
+                "# The numbers of Apache ZooKeeper 3.9.5: KeeperException.Code, ZooDefs.OpCode, EventType.\n");
+        for (var code : KeeperException.Code.values()) {
+            lines.append("error " + code.name() + " " + code.intValue() + "\n");
+        }
+        for (var op : ZooDefs.OpCode.class.getFields()) {
+            lines.append("op " + op.getName() + " " + op.getInt(null) + "\n");
+        }
+        for (var event : Watcher.Event.EventType.values()) {
+            lines.append("event " + event.name() + " " + event.getIntValue() + "\n");
+        }
+        Files.writeString(folder.resolve("numbers.txt"), lines.toString());
     }
 
     static void accept(ServerSocket relay) {
