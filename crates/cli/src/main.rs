@@ -7,6 +7,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod serve;
+
+/// `RocksDB` and the tree allocate many small blocks of few sizes.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// A coordination server that `ZooKeeper` clients cannot tell from Apache `ZooKeeper` 3.9.
 #[derive(Debug, Parser)]
@@ -18,12 +23,15 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Run a server.
+    Serve(serve::Args),
     /// Load a server and report throughput, latency and CPU.
     Bench(bench::Args),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Serve(args) => serve::run(&args),
         Command::Bench(args) => bench::run(&args),
     }
 }

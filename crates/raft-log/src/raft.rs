@@ -207,8 +207,10 @@ async fn lead(raft: &ThisRaft, config: &RaftLogConfig) -> Result<(), StartError>
         let member = Member { server_id: config.server_id, address: String::new() };
         let members = BTreeMap::from([(config.node, member)]);
         raft.initialize(members).await.map_err(raft_error)?;
+    } else {
+        // Without waiting for an election timeout: there is nobody to wait for.
+        raft.trigger().elect(false).await.map_err(raft_error)?;
     }
-    raft.trigger().elect(false).await.map_err(raft_error)?;
     let wait = raft.wait(Some(RECOVERY_MAX));
     let metrics = wait.state(ServerState::Leader, "to lead").await.map_err(raft_error)?;
     let last = metrics.last_log_index;

@@ -1,1 +1,25 @@
 //! Sockets, tasks and wiring: everything that touches the world.
+//!
+//! [`start`] brings a server up from its [`config::Config`] and gives back a [`Running`]
+//! one. What requests mean is in `session`, what they do is in `tree`, what makes them
+//! durable is in `raft-log` and `store`; here is who runs when, and on which socket.
+
+mod clock;
+pub mod config;
+mod connection_task;
+mod conversation;
+mod core;
+mod disk_watch;
+mod figures;
+mod four_letter_words;
+mod leader_duties;
+mod link;
+mod links;
+mod listener;
+mod liveness;
+pub mod logging;
+mod machine;
+mod running;
+mod service;
+
+pub use running::{Running, ServerError, start};

@@ -56,14 +56,18 @@ pub enum LoggingError {
 /// The environment variable that holds the filter when no flag does.
 pub const FILTER_VARIABLE: &str = "ROOKERY_LOG";
 
+/// What is logged by default: openraft tells its inner life at info.
+const DEFAULT_FILTER: &str = "info,openraft=warn";
+
 /// Starts logging for the whole process. The filter is a level (`info`) or a list such as
-/// `info,server=debug`; the default is `info`.
+/// `info,server=debug`; the default is `info`, and warnings only of openraft.
 ///
 /// # Errors
 /// [`LoggingError`] when the filter cannot be read, or when called twice.
 pub fn start(filter: Option<&str>, format: LogFormat) -> Result<(), LoggingError> {
-    let filter = EnvFilter::builder().parse(filter.unwrap_or("info"))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let filter = EnvFilter::builder().parse(filter.unwrap_or(DEFAULT_FILTER))?;
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let started = match format {
         LogFormat::Text => log.try_init(),
         LogFormat::Json => log.json().flatten_event(true).try_init(),

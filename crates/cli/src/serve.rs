@@ -1,0 +1,143 @@
+//! `rookery serve`: run a server until it is told to stop.
+
+use std::{env, future::Future, io, path::PathBuf, process::ExitCode};
+
+use server::{
+    ServerError,
+    config::{self, Overrides},
+    logging::{self, LogFormat},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// What ZooKeeper exits with when its configuration is not valid.
+const EXIT_INVALID_CONFIG: u8 = 2;
+/// What ZooKeeper exits with when its data directory cannot be used.
+const EXIT_DATA_DIR: u8 = 3;
+
+/// The arguments of `rookery serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// A `ZooKeeper` configuration file. Without one, a server on port 2181 with its data in
+    /// ./rookery-data.
+    config: Option<PathBuf>,
+    /// The client port; 0 takes a free one.
+    #[arg(long, value_name = "PORT")]
+    client_port: Option<u16>,
+    /// The address to serve clients on.
+    #[arg(long, value_name = "ADDRESS")]
+    client_address: Option<String>,
+    /// Where data is kept.
+    #[arg(long, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// Any other key of zoo.cfg, stronger than the file; can be given more than once.
+    #[arg(short = 'o', long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+    /// What to log, such as `info` or `info,server=debug`.
+    #[arg(long, value_name = "FILTER")]
+    log: Option<String>,
+    /// How to log: text or json.
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    log_format: LogFormat,
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let pair = text.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned()));
+    pair.ok_or_else(|| "expected KEY=VALUE".to_owned())
+}
+
+/// Runs the server; returns when it was stopped.
+pub(crate) fn run(args: &Args) -> ExitCode {
+    if let Err(error) = logging::start(args.log.as_deref(), args.log_format) {
+        return fail(&error.to_string(), EXIT_INVALID_CONFIG);
+    }
+    let loaded = match config::load(args.config.as_deref(), &args.overrides()) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            return fail(
+                &format!("{error}\nInvalid config, exiting abnormally"),
+                EXIT_INVALID_CONFIG,
+            );
+        }
+    };
+    for warning in &loaded.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&format!("cannot start threads: {error}"), 1),
+    };
+    runtime.block_on(serve(loaded.config))
+}
+
+async fn serve(config: config::Config) -> ExitCode {
+    let data_dir = config.data_dir.clone();
+    let stop = match stop_signal() {
+        Ok(stop) => stop,
+        Err(error) => return fail(&format!("cannot listen for signals: {error}"), 1),
+    };
+    let mut running = match server::start(config).await {
+        Ok(running) => running,
+        Err(error) => return fail(&error.to_string(), exit_code(&error)),
+    };
+    tracing::info!(
+        "rookery {} serves clients on {} with its data in {}",
+        env!("CARGO_PKG_VERSION"),
+        running.client_address(),
+        data_dir.display()
+    );
+    tokio::select! {
+        () = stop => {
+            running.stop().await;
+            ExitCode::SUCCESS
+        }
+        reason = running.failed() => fail(&reason, 1),
+    }
+}
+
+/// Resolves when the process is asked to end.
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+fn exit_code(error: &ServerError) -> u8 {
+    match error {
+        ServerError::Store(_) | ServerError::Log(_) => EXIT_DATA_DIR,
+        ServerError::Bind { .. } => 1,
+    }
+}
+
+#[expect(clippy::print_stderr, reason = "the last words, also when nothing is logged")]
+fn fail(message: &str, code: u8) -> ExitCode {
+    tracing::error!("{message}");
+    eprintln!("rookery: {message}");
+    ExitCode::from(code)
+}
+
+impl Args {
+    fn overrides(&self) -> Overrides {
+        let mut overrides = Overrides::default();
+        for variable in ["JVMFLAGS", "SERVER_JVMFLAGS"] {
+            overrides.jvm_flags.extend(env::var(variable));
+        }
+        for (key, value) in &self.set {
+            overrides = overrides.with(key, value);
+        }
+        if let Some(port) = self.client_port {
+            overrides = overrides.with("clientPort", port);
+        }
+        if let Some(address) = &self.client_address {
+            overrides = overrides.with("clientPortAddress", address);
+        }
+        if let Some(data_dir) = &self.data_dir {
+            overrides = overrides.with("dataDir", data_dir.display());
+        }
+        overrides
+    }
+}

@@ -1,0 +1,270 @@
+//! What the server counts about itself.
+//!
+//! A handle that is passed around; there are no global metrics. Counting must not make
+//! cores wait for each other: each thread has its own shard, touched about once a batch of
+//! requests, and shards are added up when somebody asks. `mntr`, the admin server and
+//! `/metrics` all read the same [`Figures`].
+
+mod names;
+mod process;
+mod recorder;
+mod series;
+
+use std::{
+    cell::Cell,
+    sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
+};
+
+use parking_lot::Mutex;
+
+pub use names::{Counter, Latency, Summary};
+pub use process::ProcessFigures;
+pub use recorder::{Observed, Timed};
+pub use series::{Series, Value, series};
+
+use recorder::Recorder;
+
+/// Shards; threads beyond this number share one.
+const SHARDS: usize = 16;
+
+/// `gtmk` of a fresh ZooKeeper. Nothing looks at it; it only remembers what was set.
+const TRACE_MASK: i64 = 306;
+
+/// The server's figures since it started, or since `srst`.
+#[derive(Debug)]
+pub struct Metrics {
+    shards: Vec<Shard>,
+    summaries: Mutex<Vec<Observed>>,
+    /// What `stmk` set.
+    pub trace_mask: AtomicI64,
+}
+
+/// Kept apart by 128 bytes, so that two threads never write the same cache line.
+#[derive(Debug)]
+#[repr(align(128))]
+struct Shard {
+    counters: Vec<AtomicU64>,
+    latencies: Mutex<Vec<Recorder>>,
+}
+
+/// Everything that [`Metrics`] holds, at one moment.
+#[derive(Clone, Debug)]
+pub struct Figures {
+    counters: Vec<u64>,
+    summaries: Vec<Observed>,
+    latencies: Vec<Timed>,
+    /// All requests: `avg_latency` and its like.
+    pub requests: Timed,
+}
+
+impl Figures {
+    /// A counter's value.
+    pub fn counter(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize]
+    }
+
+    /// What was observed of a summary.
+    pub fn summary(&self, summary: Summary) -> Observed {
+        self.summaries[summary as usize]
+    }
+
+    /// What was observed of a latency.
+    pub fn latency(&self, latency: Latency) -> Timed {
+        self.latencies[latency as usize]
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Metrics {
+    /// Nothing counted yet.
+    pub fn new() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Shard::new()).collect(),
+            summaries: Mutex::new(vec![Observed::default(); Summary::ALL.len()]),
+            trace_mask: AtomicI64::new(TRACE_MASK),
+        }
+    }
+
+    /// Adds to a counter.
+    pub fn count(&self, counter: Counter, add: u64) {
+        self.shard().counters[counter as usize].fetch_add(add, Ordering::Relaxed);
+    }
+
+    /// Notes one observation of something that is rare: this takes a lock of the server.
+    pub fn observe(&self, summary: Summary, value: u64) {
+        self.summaries.lock()[summary as usize].observe(value);
+    }
+
+    /// Notes that `count` requests took `each_us` microseconds each.
+    pub fn timed(&self, latency: Latency, count: u64, each_us: u64) {
+        if count > 0 {
+            self.shard().latencies.lock()[latency as usize].record(each_us, count);
+        }
+    }
+
+    /// A read of a socket brought so many bytes.
+    pub fn bytes_received(&self, bytes: usize) {
+        self.count(Counter::BytesReceived, bytes as u64);
+    }
+
+    /// So many bytes were sent to a client.
+    pub fn bytes_sent(&self, bytes: usize) {
+        self.count(Counter::ResponseBytes, bytes as u64);
+    }
+
+    /// So many requests were taken and so many replies and events sent. Once a batch.
+    pub fn packets(&self, received: u64, sent: u64) {
+        let counters = &self.shard().counters;
+        counters[Counter::PacketsReceived as usize].fetch_add(received, Ordering::Relaxed);
+        counters[Counter::PacketsSent as usize].fetch_add(sent, Ordering::Relaxed);
+    }
+
+    /// A connect request was read.
+    pub fn connection_requested(&self) {
+        self.count(Counter::ConnectionRequests, 1);
+    }
+
+    /// A connection was closed at once, because of a limit.
+    pub fn connection_rejected(&self) {
+        self.count(Counter::ConnectionsRejected, 1);
+    }
+
+    /// The server ended a connection.
+    pub fn connection_dropped(&self) {
+        self.count(Counter::ConnectionsDropped, 1);
+    }
+
+    /// A connection did not ask for a session in time.
+    pub fn sessionless_expired(&self) {
+        self.count(Counter::SessionlessExpired, 1);
+    }
+
+    /// A session was silent for too long.
+    pub fn session_expired(&self) {
+        self.count(Counter::SessionsExpired, 1);
+    }
+
+    /// A client tried to prove who it is.
+    pub fn authenticated(&self, succeeded: bool) {
+        self.count(Counter::AuthFailed, u64::from(!succeeded));
+    }
+
+    /// A write was applied, so long after it was proposed.
+    pub fn update_done(&self, us: u64) {
+        self.timed(Latency::Update, 1, us);
+    }
+
+    /// `count` reads were answered, each so long after it was read.
+    pub fn reads_done(&self, count: u64, each_us: u64) {
+        self.timed(Latency::Read, count, each_us);
+    }
+
+    /// Starts anew: `srst`.
+    pub fn reset(&self) {
+        for shard in &self.shards {
+            for counter in &shard.counters {
+                counter.store(0, Ordering::Relaxed);
+            }
+            shard.latencies.lock().iter_mut().for_each(Recorder::reset);
+        }
+        self.summaries.lock().fill(Observed::default());
+    }
+
+    /// Adds the shards up.
+    pub fn figures(&self) -> Figures {
+        let sum = |counter: &Counter| {
+            let each = self.shards.iter().map(|shard| &shard.counters[*counter as usize]);
+            each.map(|value| value.load(Ordering::Relaxed)).sum()
+        };
+        let mut merged: Vec<Recorder> = Latency::ALL.iter().map(|_| Recorder::default()).collect();
+        for shard in &self.shards {
+            for (into, from) in merged.iter_mut().zip(shard.latencies.lock().iter()) {
+                into.merge(from);
+            }
+        }
+        let mut requests = Recorder::default();
+        merged.iter().for_each(|latency| requests.merge(latency));
+        Figures {
+            counters: Counter::ALL.iter().map(sum).collect(),
+            summaries: self.summaries.lock().clone(),
+            latencies: merged.iter().map(Recorder::timed).collect(),
+            requests: requests.timed(),
+        }
+    }
+
+    fn shard(&self) -> &Shard {
+        &self.shards[shard_of_thread() % SHARDS]
+    }
+}
+
+impl Shard {
+    fn new() -> Self {
+        Self {
+            counters: Counter::ALL.iter().map(|_| AtomicU64::new(0)).collect(),
+            latencies: Mutex::new(Latency::ALL.iter().map(|_| Recorder::default()).collect()),
+        }
+    }
+}
+
+/// A number for the calling thread: which shard it counts in. It is the process's, not a
+/// server's, for threads are, too.
+fn shard_of_thread() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: Cell<usize> = Cell::new(NEXT.fetch_add(1, Ordering::Relaxed));
+    }
+    MINE.with(Cell::get)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn threads_count_apart_and_add_up() {
+        let metrics = Arc::new(Metrics::new());
+        let threads: Vec<_> = (0..2 * SHARDS as u64)
+            .map(|number| {
+                let metrics = Arc::clone(&metrics);
+                std::thread::spawn(move || {
+                    metrics.bytes_received(10);
+                    metrics.packets(2, 1);
+                    metrics.update_done(1000 * (number + 1));
+                    metrics.reads_done(3, 500);
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        let figures = metrics.figures();
+        assert_eq!(figures.counter(Counter::BytesReceived), 320);
+        assert_eq!(figures.counter(Counter::PacketsReceived), 64);
+        assert_eq!(figures.latency(Latency::Update).count, 32);
+        assert_eq!(figures.latency(Latency::Update).max_us, 32_000);
+        assert_eq!(figures.requests.count, 32 * 4);
+        assert_eq!(figures.requests.min_us, 500);
+        let median = figures.latency(Latency::Update).p50_us;
+        assert!((16_000..16_200).contains(&median), "{median}");
+    }
+
+    #[test]
+    fn a_reset_forgets_everything() {
+        let metrics = Metrics::new();
+        metrics.session_expired();
+        metrics.observe(Summary::Sync, 4);
+        metrics.update_done(7);
+        metrics.reset();
+        let figures = metrics.figures();
+        assert_eq!(figures.counter(Counter::SessionsExpired), 0);
+        assert_eq!(figures.summary(Summary::Sync), Observed::default());
+        assert_eq!(figures.requests, Timed::default());
+    }
+}

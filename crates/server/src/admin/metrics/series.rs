@@ -1,0 +1,121 @@
+//! Every metric by name, in the order of `mntr`: gauges, counters, summaries.
+//!
+//! The one list behind `mntr`, `/commands/monitor` and `/metrics`, so that the three never
+//! differ in what they show.
+
+use super::{
+    Counter, Figures, Latency, Observed, ProcessFigures, Summary, Timed,
+    names::{EMPTY_LATENCIES, EMPTY_SUMMARIES, ZERO_COUNTERS, ZERO_GAUGES},
+};
+use crate::admin::observed::Overview;
+
+/// One metric.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Series {
+    /// ZooKeeper's name, without a prefix.
+    pub name: &'static str,
+    /// What it is now.
+    pub value: Value,
+}
+
+/// The kinds of metrics.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// Goes up and down.
+    Gauge(i64),
+    /// The same, with a fraction.
+    Fraction(f64),
+    /// Only grows.
+    Counter(u64),
+    /// Count, sum, least, greatest.
+    Summary(Observed),
+    /// The same with quantiles.
+    Latency(Timed),
+}
+
+/// Compat: four of them are gauges in ZooKeeper, and one only the admin server shows.
+const NOT_COUNTERS: [Counter; 4] =
+    [Counter::PacketsReceived, Counter::PacketsSent, Counter::AuthFailed, Counter::SlowSyncs];
+
+/// All metrics.
+pub fn series(overview: &Overview, figures: &Figures, process: &ProcessFigures) -> Vec<Series> {
+    let mut all = gauges(overview, figures, process);
+    let mut add = |name, value| all.push(Series { name, value });
+    for name in ZERO_GAUGES {
+        add(name, Value::Gauge(0));
+    }
+    for counter in Counter::ALL.iter().filter(|counter| !NOT_COUNTERS.contains(counter)) {
+        add(counter.name(), Value::Counter(figures.counter(*counter)));
+    }
+    // Compat: `mntr` of ZooKeeper 3.9 has lost it, but OpenTelemetry asks for it.
+    add(Counter::SlowSyncs.name(), Value::Counter(figures.counter(Counter::SlowSyncs)));
+    for name in ZERO_COUNTERS {
+        add(name, Value::Counter(0));
+    }
+    for summary in Summary::ALL {
+        add(summary.name(), Value::Summary(figures.summary(*summary)));
+    }
+    for name in EMPTY_SUMMARIES {
+        add(name, Value::Summary(Observed::default()));
+    }
+    for latency in Latency::ALL {
+        add(latency.name(), Value::Latency(figures.latency(*latency)));
+    }
+    for name in EMPTY_LATENCIES {
+        add(name, Value::Latency(Timed::default()));
+    }
+    all
+}
+
+fn gauges(overview: &Overview, figures: &Figures, process: &ProcessFigures) -> Vec<Series> {
+    let ms = |us: u64| integer(us / 1000);
+    let requests = &figures.requests;
+    let gauge = |name, value| Series { name, value: Value::Gauge(value) };
+    vec![
+        Series { name: "avg_latency", value: Value::Fraction(requests.average_ms()) },
+        gauge("max_latency", ms(requests.max_us)),
+        gauge("min_latency", ms(requests.min_us)),
+        gauge("packets_received", integer(figures.counter(Counter::PacketsReceived))),
+        gauge("packets_sent", integer(figures.counter(Counter::PacketsSent))),
+        gauge("num_alive_connections", integer(overview.connections)),
+        gauge("outstanding_requests", integer(overview.outstanding)),
+        gauge("uptime", integer(overview.uptime_ms)),
+        gauge("znode_count", integer(overview.znodes)),
+        gauge("watch_count", integer(overview.watches)),
+        gauge("ephemerals_count", integer(overview.ephemerals)),
+        gauge("approximate_data_size", overview.data_bytes),
+        gauge("global_sessions", integer(overview.sessions)),
+        gauge("open_file_descriptor_count", integer(process.open_descriptors)),
+        gauge("max_file_descriptor_count", integer(process.max_descriptors)),
+        gauge("auth_failed_count", integer(figures.counter(Counter::AuthFailed))),
+        // The sizes of single replies are not looked at; this is what ZooKeeper shows
+        // before the first one.
+        gauge("last_client_response_size", -1),
+        gauge("max_client_response_size", -1),
+        gauge("min_client_response_size", -1),
+    ]
+}
+
+/// Java has no unsigned numbers; what does not fit has no meaning there.
+fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+impl Timed {
+    /// The average in milliseconds, to four decimals, as ZooKeeper rounds it.
+    pub fn average_ms(&self) -> f64 {
+        average(self.sum_us, self.count.saturating_mul(1000))
+    }
+}
+
+impl Observed {
+    /// The average to four decimals, as ZooKeeper rounds it.
+    pub fn average(&self) -> f64 {
+        average(self.sum, self.count)
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "four decimals are shown")]
+fn average(sum: u64, count: u64) -> f64 {
+    if count == 0 { 0.0 } else { (sum as f64 / count as f64 * 1e4).round() / 1e4 }
+}

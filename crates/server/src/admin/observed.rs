@@ -1,0 +1,214 @@
+//! What people and their tools may see of a running server: plain values, no handles.
+//!
+//! The four-letter words, the admin server and the metrics are functions of this; the
+//! server implements [`ServerObserved`], and tests do with a handful of constants.
+
+use std::net::SocketAddr;
+
+use session::WatchSummary;
+use tree::{SessionId, Zxid};
+
+use super::metrics::Metrics;
+use crate::config::Whitelist;
+
+/// What a server is to its clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// There are no others.
+    Standalone,
+    /// Orders the writes of an ensemble.
+    Leader,
+    /// Votes, and follows.
+    Follower,
+    /// Follows without a vote.
+    Observer,
+}
+
+impl Mode {
+    /// As `srvr` and `mntr` write it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Standalone => "standalone",
+            Self::Leader => "leader",
+            Self::Follower => "follower",
+            Self::Observer => "observer",
+        }
+    }
+}
+
+/// The numbers that cost nothing to gather.
+#[derive(Clone, Debug)]
+pub struct Overview {
+    /// False while the state is loaded, or without a leader.
+    pub serving: bool,
+    /// What it is to its clients.
+    pub mode: Mode,
+    /// The last write applied.
+    pub zxid: Zxid,
+    /// Since the server started.
+    pub uptime_ms: u64,
+    /// Wall clock, in milliseconds since 1970.
+    pub wall_ms: i64,
+    /// The server's monotonic clock, of the same moment.
+    pub monotonic_ms: u64,
+    /// Open connections, those that only say a four-letter word included.
+    pub connections: u64,
+    /// Writes that wait for the log.
+    pub outstanding: u64,
+    /// Znodes, the root included.
+    pub znodes: u64,
+    /// Of those, ephemerals.
+    pub ephemerals: u64,
+    /// Paths and data, in bytes, as ZooKeeper estimates it.
+    pub data_bytes: i64,
+    /// Open sessions.
+    pub sessions: u64,
+    /// Watches of every kind.
+    pub watches: u64,
+    /// Watches on data, for `wchs`.
+    pub data_watches: WatchSummary,
+}
+
+/// One connection, for `cons` and `stat`.
+#[derive(Clone, Debug)]
+pub struct ConnectionView {
+    /// The peer.
+    pub remote: SocketAddr,
+    /// What the task waits for, in the terms of Java's NIO: 1 to read, 4 to write, 0 while
+    /// a request is being worked on.
+    pub interest: u8,
+    /// Requests that wait for their answer.
+    pub queued: u64,
+    /// Its session, [`SessionId::NONE`] before there is one.
+    pub session: SessionId,
+    /// The session's timeout.
+    pub timeout_ms: i32,
+    /// When the client was last heard, by the monotonic clock.
+    pub heard_ms: u64,
+    /// What it counted.
+    pub stats: ConnectionStats,
+}
+
+/// What one connection counted, since it began or since `crst`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// When it began, in milliseconds since 1970.
+    pub established_ms: i64,
+    /// Requests.
+    pub received: u64,
+    /// Replies and events.
+    pub sent: u64,
+    /// The last request that was answered.
+    pub last: Option<LastRequest>,
+    /// How long requests took, in milliseconds.
+    pub latency: super::metrics::Observed,
+}
+
+/// The last request that a connection answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LastRequest {
+    /// Its op code.
+    pub op: i32,
+    /// The client's number for it; negative for pings and their like.
+    pub xid: i32,
+    /// The zxid in the reply.
+    pub zxid: Zxid,
+    /// When it was answered, by the monotonic clock, in milliseconds.
+    pub answered_ms: u64,
+    /// How long it took, in milliseconds.
+    pub latency_ms: u64,
+}
+
+impl ConnectionStats {
+    /// A connection that has not said anything yet.
+    pub fn new(established_ms: i64) -> Self {
+        let latency = super::metrics::Observed::default();
+        Self { established_ms, received: 0, sent: 0, last: None, latency }
+    }
+
+    /// Takes in what a batch of requests added. Latencies count for the last one only:
+    /// within a batch they hardly differ.
+    pub fn add(&mut self, received: u64, sent: u64, last: Option<LastRequest>) {
+        self.received += received;
+        self.sent += sent;
+        if let Some(last) = last {
+            self.latency.observe(last.latency_ms);
+            self.last = Some(last);
+        }
+    }
+
+    /// Forgets everything but when the connection began: `crst`.
+    pub fn reset(&mut self) {
+        *self = Self::new(self.established_ms);
+    }
+}
+
+/// Sessions that end at the same moment unless they are heard of, for `dump`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExpiryBucket {
+    /// By the monotonic clock, in milliseconds.
+    pub deadline_ms: u64,
+    /// The sessions.
+    pub sessions: Vec<SessionId>,
+}
+
+/// What `conf` prints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfView {
+    /// The port that clients connect to.
+    pub client_port: u16,
+    /// Where the state is.
+    pub data_dir: String,
+    /// Where the log is.
+    pub data_log_dir: String,
+    /// `tickTime`.
+    pub tick_ms: u32,
+    /// `maxClientCnxns`.
+    pub max_client_connections: u64,
+    /// `minSessionTimeout`.
+    pub session_min_ms: i32,
+    /// `maxSessionTimeout`.
+    pub session_max_ms: i32,
+    /// `clientPortListenBacklog`, -1 when not set.
+    pub listen_backlog: i32,
+    /// `myid`; 0 for a server that is alone.
+    pub server_id: i64,
+    /// The text of the configuration file.
+    pub file_text: String,
+}
+
+/// Sizes of the data and of the log directory, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DirectorySizes {
+    /// `dataDir`.
+    pub data: u64,
+    /// `dataLogDir`.
+    pub log: u64,
+}
+
+/// A running server, as far as it can be looked at. Everything but
+/// [`Self::overview`] may take time in proportion to what it returns.
+pub trait ServerObserved: Send + Sync {
+    /// The numbers that cost nothing.
+    fn overview(&self) -> Overview;
+    /// What was counted.
+    fn metrics(&self) -> &Metrics;
+    /// Which four-letter words are answered.
+    fn whitelist(&self) -> &Whitelist;
+    /// What was configured.
+    fn conf(&self) -> ConfView;
+    /// Sizes on disk.
+    fn directory_sizes(&self) -> DirectorySizes;
+    /// All connections, in the order they came.
+    fn connections(&self) -> Vec<ConnectionView>;
+    /// Forgets what connections counted.
+    fn reset_connections(&self);
+    /// Sessions by when they end, soonest first.
+    fn expiry_buckets(&self) -> Vec<ExpiryBucket>;
+    /// Sessions that own ephemerals, with their paths.
+    fn ephemerals(&self) -> Vec<(SessionId, Vec<String>)>;
+    /// Sessions that watch data, with the paths.
+    fn watched_paths(&self) -> Vec<(SessionId, Vec<String>)>;
+    /// Digests of the state at past zxids, oldest first.
+    fn digests(&self) -> Vec<(Zxid, u64)>;
+}

@@ -1,0 +1,272 @@
+//! One task a connection: bytes in, frames to answers or commands, bytes out.
+//!
+//! All that can block is in [`ConnectionTask::run`]; everything between two waits is
+//! synchronous. The task answers reads itself, under the state's shared lock; writes go
+//! to the log and come back through the connection's lane.
+
+use std::{io, net::SocketAddr, sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use bytes::{Buf, BytesMut};
+use session::{
+    Reader,
+    lane::{self, Collected, Phase},
+};
+use tokio::{
+    io::Interest,
+    net::TcpStream,
+    sync::watch,
+    time::{Instant, sleep_until},
+};
+
+use crate::{
+    conversation::{Conversation, Progress},
+    figures::ConnectionStats,
+    four_letter_words,
+    link::Link,
+    service::Service,
+};
+
+/// How much is read from a quiet connection at once, in bytes.
+const READ_SMALL: usize = 4 * 1024;
+/// How much is read at once from a connection that filled the last read.
+const READ_LARGE: usize = 64 * 1024;
+/// With more than this waiting to be sent, nothing more is read from the client.
+const OUT_HIGH_WATER: usize = lane::OUT_HIGH_WATER;
+
+/// Why a connection ended. Logged at debug: clients come and go.
+#[derive(Debug, thiserror::Error)]
+pub enum Ended {
+    /// The client closed its side.
+    #[error("closed by the client")]
+    ByClient,
+    /// The server closed it after its last reply.
+    #[error("closed by the server after the last reply")]
+    Finished,
+    /// The server dropped it: expired, moved, or too slow.
+    #[error("dropped: its session expired or moved, or it does not read")]
+    Dropped,
+    /// The server is stopping.
+    #[error("the server is stopping")]
+    Stopping,
+    /// No session was asked for in time.
+    #[error("no session was asked for in time")]
+    Sessionless,
+    /// What came cannot be understood.
+    #[error("{0}")]
+    Protocol(#[from] crate::conversation::ProtocolError),
+    /// The socket failed.
+    #[error("socket: {0}")]
+    Socket(#[from] io::Error),
+}
+
+/// Serves one connection until it ends.
+pub async fn serve(
+    stream: TcpStream,
+    remote: SocketAddr,
+    service: &Arc<Service>,
+    stop: watch::Receiver<bool>,
+) {
+    let now_ms = service.core.clock.monotonic_ms();
+    let stats = ConnectionStats::new(service.core.clock.wall().0);
+    let link = Arc::new(Link::new(service.draw_owner(), remote, now_ms, stats));
+    let mut task = ConnectionTask {
+        stream,
+        service: Arc::clone(service),
+        conversation: Conversation::new(Arc::clone(service), Arc::clone(&link)),
+        link,
+        input: BytesMut::new(),
+        output: BytesMut::new(),
+        read_bytes: READ_SMALL,
+        registered: false,
+    };
+    let ended = match task.run(stop).await {
+        Ok(ended) | Err(ended) => ended,
+    };
+    task.leave();
+    tracing::debug!(%remote, session = %task.link.session(), cause = %ended, "connection closed");
+}
+
+struct ConnectionTask {
+    stream: TcpStream,
+    service: Arc<Service>,
+    link: Arc<Link>,
+    conversation: Conversation,
+    input: BytesMut,
+    output: BytesMut,
+    read_bytes: usize,
+    registered: bool,
+}
+
+/// What the task waits for next.
+#[derive(Clone, Copy)]
+struct Wait {
+    read: bool,
+    write: bool,
+    room: bool,
+}
+
+impl ConnectionTask {
+    async fn run(&mut self, mut stop: watch::Receiver<bool>) -> Result<Ended, Ended> {
+        self.stream.set_nodelay(true)?;
+        let sessionless = Duration::from_millis(self.service.config.sessionless_timeout_ms);
+        let deadline = Instant::now() + sessionless;
+        loop {
+            let phase = self.collect();
+            let wait = self.advance(phase)?;
+            if self.link.is_dropped() {
+                return Ok(Ended::Dropped);
+            }
+            if self.conversation.is_finished() && self.output.is_empty() {
+                return Ok(Ended::Finished);
+            }
+            let fresh = phase == Phase::Fresh;
+            let interest = match (wait.read, wait.write) {
+                (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+                (true, false) => Some(Interest::READABLE),
+                (false, true) => Some(Interest::WRITABLE),
+                (false, false) => None,
+            };
+            tokio::select! {
+                biased;
+                () = self.link.bell.notified() => {}
+                ready = async { self.stream.ready(interest.unwrap_or(Interest::READABLE)).await },
+                    if interest.is_some() =>
+                {
+                    let ready = ready?;
+                    if ready.is_readable() && wait.read && !self.fill()? {
+                        return Ok(Ended::ByClient);
+                    }
+                }
+                () = self.service.proposer.ready(), if wait.room => {}
+                () = sleep_until(deadline), if fresh => {
+                    self.service.core.metrics.sessionless_expired();
+                    return Ok(Ended::Sessionless);
+                }
+                _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopping),
+            }
+        }
+    }
+
+    /// Moves what the apply task left in the lane to the output.
+    fn collect(&mut self) -> Phase {
+        let mut lane = self.link.lane.lock();
+        let collected = lane.collect(&mut self.output);
+        let runnable = lane.is_runnable();
+        drop(lane);
+        let phase = collected.phase;
+        self.conversation.note_collected(&collected);
+        if runnable {
+            self.run_lane();
+        }
+        phase
+    }
+
+    /// Answers deferred requests that the apply task left because the client did not
+    /// keep up with reading.
+    fn run_lane(&mut self) {
+        if self.output.len() >= OUT_HIGH_WATER {
+            return;
+        }
+        let core = &self.service.core;
+        let state = core.read();
+        let mut watches = core.watches();
+        let mut lane = self.link.lane.lock();
+        lane.run(&mut Reader {
+            state: &state,
+            watches: &mut *watches,
+            watcher: self.link.watcher(),
+            flags: core.flags(),
+        });
+        let collected: Collected = lane.collect(&mut self.output);
+        drop(lane);
+        self.conversation.note_collected(&collected);
+    }
+
+    /// Takes what has arrived, sends what can be sent; says what to wait for.
+    fn advance(&mut self, phase: Phase) -> Result<Wait, Ended> {
+        let mut progress = Progress::NeedsInput;
+        loop {
+            let full = self.output.len() >= OUT_HIGH_WATER;
+            if !full && !self.conversation.is_finished() && phase != Phase::Closing {
+                progress = self.take_input()?;
+            }
+            let had = self.output.len();
+            self.flush()?;
+            if !self.output.is_empty() || (!full && had < OUT_HIGH_WATER) {
+                break;
+            }
+        }
+        let blocked = !self.output.is_empty();
+        self.conversation.publish_stats();
+        Ok(Wait {
+            read: progress == Progress::NeedsInput && self.output.len() < OUT_HIGH_WATER,
+            write: blocked,
+            room: progress == Progress::NeedsRoom,
+        })
+    }
+
+    fn take_input(&mut self) -> Result<Progress, Ended> {
+        if self.input.is_empty() {
+            return Ok(Progress::NeedsInput);
+        }
+        if !self.registered {
+            if self.input.len() < 4 {
+                return Ok(Progress::NeedsInput);
+            }
+            if let Some(reply) = four_letter_words::answer(&self.service, &mut self.input) {
+                // One word, one answer, and the connection ends.
+                self.output.extend_from_slice(&reply);
+                self.conversation.finish();
+                return Ok(Progress::Finished);
+            }
+            self.service.core.links.add(Arc::clone(&self.link));
+            self.registered = true;
+        }
+        let (taken, progress) = self.conversation.take(&self.input, &mut self.output)?;
+        self.input.advance(taken);
+        if self.input.is_empty() {
+            // Idle connections hold no buffers.
+            self.input = BytesMut::new();
+        }
+        Ok(progress)
+    }
+
+    /// Reads what is there. False at the end of the stream.
+    fn fill(&mut self) -> io::Result<bool> {
+        self.input.reserve(self.read_bytes);
+        match self.stream.try_read_buf(&mut self.input) {
+            Ok(0) => Ok(false),
+            Ok(count) => {
+                self.read_bytes = if count >= self.read_bytes { READ_LARGE } else { READ_SMALL };
+                let now_ms = self.service.core.clock.monotonic_ms();
+                self.link.heard_ms.store(now_ms, Ordering::Relaxed);
+                self.service.core.metrics.bytes_received(count);
+                Ok(true)
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Writes as much as the socket takes.
+    fn flush(&mut self) -> io::Result<()> {
+        while !self.output.is_empty() {
+            match self.stream.try_write(&self.output) {
+                Ok(count) => self.output.advance(count),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                Err(error) => return Err(error),
+            }
+        }
+        if self.output.capacity() > 2 * OUT_HIGH_WATER {
+            self.output = BytesMut::new();
+        }
+        Ok(())
+    }
+
+    /// The connection is gone: its watches go with it, its session stays.
+    fn leave(&mut self) {
+        self.link.lane.lock().close();
+        self.service.core.watches().remove_watcher(self.link.watcher());
+        self.service.core.links.remove(&self.link);
+    }
+}

@@ -1,0 +1,382 @@
+//! What is done with the frames of one connection: answer, defer, or send to the log.
+//!
+//! Synchronous; the sockets are the connection task's. Consecutive reads are answered
+//! under one hold of the state's lock, straight into the output.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use parking_lot::{MutexGuard, RwLockReadGuard};
+use proto::{ConnectRequest, DecodeError, FrameError, first_frame};
+use session::{
+    Action, After, Asker, Identities, Local, Reader, Refusal, ReplyShape, WatchAccess, WatchTable,
+    answer_local, from_wire,
+    handshake::{self, Decision, Welcome},
+    lane::{self, Collected, Phase},
+    refuse, to_wire,
+};
+use tree::{Command, Op, State};
+
+use crate::{core::Core, link::Link, service::Service};
+
+/// Reads answered under one hold of the state's lock before a writer may pass.
+const READS_PER_HOLD: usize = 64;
+/// Requests that one connection may have waiting, writes included.
+const OWED_MAX: usize = 4096;
+/// Bytes of requests that wait behind a write on one connection.
+const DEFERRED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// What cannot be answered, only ended.
+#[derive(Debug, thiserror::Error)]
+pub enum ProtocolError {
+    /// The length of a frame is out of bounds.
+    #[error("frame: {0}")]
+    Frame(#[from] FrameError),
+    /// The connect request or a request header cannot be decoded.
+    #[error("undecodable: {0}")]
+    Decode(#[from] DecodeError),
+    /// The connect request was refused without a reply.
+    #[error("refused: {0:?}")]
+    Refused(handshake::Refused),
+}
+
+/// How far [`Conversation::take`] came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All whole frames were taken.
+    NeedsInput,
+    /// The log has no room: try again when it has.
+    NeedsRoom,
+    /// Something must be applied or sent first: try again when the bell rings or the
+    /// output is shorter.
+    NeedsBell,
+    /// Nothing more will be taken.
+    Finished,
+}
+
+/// What became of one frame.
+enum Taken {
+    Yes,
+    No(Progress),
+}
+
+/// A hold of the state's lock, for a bounded number of reads.
+struct Hold<'c> {
+    state: RwLockReadGuard<'c, State>,
+    left: usize,
+}
+
+/// One client's conversation with this server.
+#[derive(Debug)]
+pub struct Conversation {
+    service: Arc<Service>,
+    link: Arc<Link>,
+    phase: Phase,
+    /// A connect request was taken.
+    greeted: bool,
+    /// Nothing more is taken; what is in the output is still sent.
+    finished: bool,
+    /// The client closes its session: nothing behind that is looked at, and the connection
+    /// ends with its reply.
+    closing: bool,
+    identities: Identities,
+    /// Requests taken since the figures were last published.
+    received: u64,
+    /// Frames sent since the figures were last published.
+    sent: u64,
+}
+
+impl Conversation {
+    /// A conversation in which nothing was said yet.
+    pub fn new(service: Arc<Service>, link: Arc<Link>) -> Self {
+        let identities = Identities::of_peer(link.remote.ip());
+        link.lane.lock().set_identities(identities.clone());
+        Self {
+            service,
+            link,
+            phase: Phase::Fresh,
+            greeted: false,
+            finished: false,
+            closing: false,
+            identities,
+            received: 0,
+            sent: 0,
+        }
+    }
+
+    /// Whether the connection ends once everything is sent.
+    pub fn is_finished(&self) -> bool {
+        self.finished || self.phase == Phase::Closing
+    }
+
+    /// Takes nothing more.
+    pub fn finish(&mut self) {
+        self.finished = true;
+    }
+
+    /// Notes what was moved from the lane to the output.
+    pub fn note_collected(&mut self, collected: &Collected) {
+        self.phase = collected.phase;
+        self.sent += collected.frames;
+    }
+
+    /// Adds what was counted since the last time to the connection's figures.
+    pub fn publish_stats(&mut self) {
+        if self.received == 0 && self.sent == 0 {
+            return;
+        }
+        let (received, sent) = (std::mem::take(&mut self.received), std::mem::take(&mut self.sent));
+        self.service.core.metrics.packets(received, sent);
+        let mut stats = self.link.stats.lock();
+        stats.received += received;
+        stats.sent += sent;
+    }
+
+    /// Takes whole frames from the front of `input`. Returns how many bytes were taken.
+    ///
+    /// # Errors
+    /// [`ProtocolError`] when the connection must be closed without a reply.
+    pub fn take(
+        &mut self,
+        input: &[u8],
+        output: &mut BytesMut,
+    ) -> Result<(usize, Progress), ProtocolError> {
+        let core = Arc::clone(&self.service.core);
+        let frame_max = self.service.config.frame_bytes_max;
+        let mut hold = None;
+        let mut taken = 0;
+        loop {
+            if self.is_finished() {
+                return Ok((input.len(), Progress::Finished));
+            }
+            let waiting = self.closing || (self.greeted && self.phase == Phase::Fresh);
+            if waiting || output.len() >= lane::OUT_HIGH_WATER {
+                return Ok((taken, Progress::NeedsBell));
+            }
+            let Some(frame) = first_frame(&input[taken..], frame_max)? else {
+                return Ok((taken, Progress::NeedsInput));
+            };
+            let what = if self.greeted {
+                self.take_request(&core, frame, output, &mut hold)
+            } else {
+                self.take_greeting(&core, frame, output)?
+            };
+            match what {
+                Taken::Yes => {
+                    self.received += 1;
+                    taken += 4 + frame.len();
+                }
+                Taken::No(progress) => return Ok((taken, progress)),
+            }
+        }
+    }
+
+    fn take_greeting(
+        &mut self,
+        core: &Core,
+        frame: &[u8],
+        output: &mut BytesMut,
+    ) -> Result<Taken, ProtocolError> {
+        let request = ConnectRequest::decode(frame)?;
+        let applied = core.read().last_zxid();
+        let decision = handshake::decide(&request, applied, self.service.config.session_timeouts);
+        core.metrics.connection_requested();
+        match decision {
+            Decision::Refuse(refused) => return Err(ProtocolError::Refused(refused)),
+            Decision::Reject(welcome) => {
+                handshake::put_rejection(output, &welcome);
+                self.sent += 1;
+                self.finish();
+            }
+            Decision::Attach(welcome) => {
+                let op = Op::AttachSession { timeout_ms: welcome.timeout_ms };
+                return Ok(self.ask_for_session(welcome, op));
+            }
+            Decision::Open(mut welcome) => {
+                welcome.session = self.service.session_ids.lock().next();
+                let op = Op::OpenSession { timeout_ms: welcome.timeout_ms };
+                return Ok(self.ask_for_session(welcome, op));
+            }
+        }
+        self.greeted = true;
+        Ok(Taken::Yes)
+    }
+
+    fn ask_for_session(&mut self, welcome: Welcome, op: Op<'_>) -> Taken {
+        self.link.set_session(welcome.session);
+        self.link.lane.lock().expect_welcome(welcome);
+        let taken = self.propose(0, op);
+        self.greeted = matches!(taken, Taken::Yes);
+        taken
+    }
+
+    fn take_request<'c>(
+        &mut self,
+        core: &'c Core,
+        frame: &[u8],
+        output: &mut BytesMut,
+        hold: &mut Option<Hold<'c>>,
+    ) -> Taken {
+        let from_wire::Parsed { xid, action } = from_wire::parse(frame, &self.service.settings);
+        let admitted = action.needs_no_identity() || self.service.auth.admits(&self.identities);
+        match action {
+            _ if !admitted => {
+                *hold = None;
+                self.take_refusal(xid, &Refusal::IDENTITY_REQUIRED, output)
+            }
+            Action::Write { op, shape } => {
+                *hold = None;
+                self.take_write(xid, op, shape)
+            }
+            Action::Local(local) => self.take_local(core, frame, xid, &local, output, hold),
+            Action::Auth { scheme, data } => {
+                *hold = None;
+                self.take_auth(xid, scheme, data, output)
+            }
+            Action::Close => {
+                self.finish();
+                Taken::Yes
+            }
+        }
+    }
+
+    fn take_write(&mut self, xid: i32, op: Op<'_>, shape: ReplyShape) -> Taken {
+        let closes = matches!(op, Op::CloseSession);
+        let mut lane = self.link.lane.lock();
+        let too_many = self.service.core.outstanding() >= self.service.config.outstanding_max;
+        if lane.owed() >= OWED_MAX || (too_many && !lane.is_idle()) {
+            return Taken::No(Progress::NeedsBell);
+        }
+        lane.expect_write(xid, shape);
+        drop(lane);
+        let taken = self.propose(xid, op);
+        if closes && matches!(taken, Taken::Yes) {
+            self.closing = true;
+        }
+        taken
+    }
+
+    /// Sends a command to the log; takes the lane's place back when there is no room.
+    fn propose(&self, xid: i32, op: Op<'_>) -> Taken {
+        let command = Command {
+            session: self.link.session(),
+            owner: self.link.owner,
+            xid,
+            flags: self.service.settings.command_flags,
+            identities: self.identities.to_vec(),
+            op,
+        };
+        if self.service.propose(&command, Some(&self.link)).is_ok() {
+            return Taken::Yes;
+        }
+        self.link.lane.lock().retract();
+        Taken::No(Progress::NeedsRoom)
+    }
+
+    /// Answers at once when nothing is owed; else the request waits in the lane.
+    fn take_local<'c>(
+        &mut self,
+        core: &'c Core,
+        frame: &[u8],
+        xid: i32,
+        local: &Local<'_>,
+        output: &mut BytesMut,
+        hold: &mut Option<Hold<'c>>,
+    ) -> Taken {
+        if hold.as_ref().is_none_or(|hold| hold.left == 0) {
+            *hold = None;
+            let mut lane = self.link.lane.lock();
+            if lane.owed() >= OWED_MAX || lane.deferred_bytes() >= DEFERRED_BYTES_MAX {
+                return Taken::No(Progress::NeedsBell);
+            }
+            if lane.defer(frame, &self.identities) {
+                return Taken::Yes;
+            }
+            drop(lane);
+            let state = core.read();
+            // Events of what this state shows leave before the answers that show it; and
+            // while it is held, no others can come.
+            let collected = self.link.lane.lock().collect(output);
+            self.note_collected(&collected);
+            *hold = Some(Hold { state, left: READS_PER_HOLD });
+        }
+        let Some(hold) = hold.as_mut() else { unreachable!("taken just above") };
+        hold.left -= 1;
+        let asker = Asker { session: self.link.session(), identities: &self.identities };
+        let mut watches = LockedOnUse { core, guard: None };
+        let mut reader = Reader {
+            state: &hold.state,
+            watches: &mut watches,
+            watcher: self.link.watcher(),
+            flags: core.flags(),
+        };
+        let after = answer_local(xid, local, &asker, &mut reader, output);
+        self.sent += 1;
+        if after == After::Close {
+            self.finish();
+        }
+        Taken::Yes
+    }
+
+    /// Identities hold for every request behind the auth packet; its reply comes in turn.
+    ///
+    /// Compat: Apache answers from the socket's thread and may overtake earlier replies.
+    fn take_auth(
+        &mut self,
+        xid: i32,
+        scheme: &str,
+        data: Option<&[u8]>,
+        output: &mut BytesMut,
+    ) -> Taken {
+        let authenticated = self.service.auth.authenticate(&self.identities, scheme, data);
+        self.service.core.metrics.authenticated(authenticated.is_ok());
+        let Ok(identities) = authenticated else {
+            return self.take_refusal(xid, &Refusal::AUTH_FAILED, output);
+        };
+        self.link.lane.lock().set_identities(identities.clone());
+        self.identities = identities;
+        let mut reply = BytesMut::new();
+        to_wire::put_auth_done(&mut reply, xid);
+        self.send_in_turn(&reply, After::Continue, output)
+    }
+
+    fn take_refusal(&mut self, xid: i32, refusal: &Refusal, output: &mut BytesMut) -> Taken {
+        let mut reply = BytesMut::new();
+        let applied = self.service.core.read().last_zxid();
+        let then = refuse(xid, refusal, applied, &mut reply);
+        self.send_in_turn(&reply, then, output)
+    }
+
+    /// Sends a finished reply behind all that is owed.
+    fn send_in_turn(&mut self, reply: &[u8], then: After, output: &mut BytesMut) -> Taken {
+        let mut lane = self.link.lane.lock();
+        if lane.owed() >= OWED_MAX {
+            return Taken::No(Progress::NeedsBell);
+        }
+        if lane.append_ready(reply, then) {
+            self.closing = then == After::Close;
+            return Taken::Yes;
+        }
+        let collected = lane.collect(output);
+        drop(lane);
+        self.note_collected(&collected);
+        output.extend_from_slice(reply);
+        self.sent += 1;
+        if then == After::Close {
+            self.finish();
+        }
+        Taken::Yes
+    }
+}
+
+/// The watch table, locked when a request first needs it and until it is answered.
+struct LockedOnUse<'c> {
+    core: &'c Core,
+    guard: Option<MutexGuard<'c, WatchTable>>,
+}
+
+impl WatchAccess for LockedOnUse<'_> {
+    fn table(&mut self) -> &mut WatchTable {
+        self.guard.get_or_insert_with(|| self.core.watches())
+    }
+}

@@ -1,0 +1,238 @@
+//! The one place where the state, the watches and the connections meet.
+//!
+//! Writes come out of the log through [`Core::apply`], which holds the state's lock once
+//! per entry: the tree changes, the watch table is asked, events and replies are put on
+//! the lanes, in zxid order. Reads take the same lock shared ([`Core::read`]).
+//!
+//! Lock order: state, then watch table, then one lane or one map of [`Links`] at a time.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+};
+
+use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use raft_log::{Committed, Payload, codec};
+use session::{Delivery, Reader, WatchLimits, WatchTable};
+use tree::{
+    Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State,
+};
+
+use crate::{clock::Clock, figures::Figures, link::Link, links::Links, liveness::Liveness};
+
+/// The state of this server and everybody who is attached to it.
+#[derive(Debug)]
+pub struct Core {
+    state: RwLock<State>,
+    watches: Mutex<WatchTable>,
+    /// Who is connected, and who holds which session here.
+    pub links: Links,
+    /// When sessions were last heard, as far as this server has to know.
+    pub liveness: Liveness,
+    /// Own commands on their way through the log, oldest first.
+    awaiting: Mutex<VecDeque<Awaiting>>,
+    /// How many requests are in [`Self::awaiting`]; read by every connection.
+    outstanding: AtomicUsize,
+    origin: OnceLock<OriginId>,
+    /// The number of the last own command that is in the state.
+    applied_sequence: AtomicU64,
+    /// `skipACL` and such, for reads that are answered at apply.
+    flags: CommandFlags,
+    /// The server's figures.
+    pub metrics: Arc<Figures>,
+    /// The server's clocks.
+    pub clock: Clock,
+}
+
+/// A command of this server that was proposed and is not applied yet.
+#[derive(Debug)]
+pub struct Awaiting {
+    /// Its number at this origin.
+    pub sequence: u64,
+    /// Who waits for the outcome; nobody for the leader's own commands.
+    pub link: Option<Arc<Link>>,
+    /// When it was proposed, in monotonic microseconds.
+    pub since_us: u64,
+}
+
+impl Core {
+    /// An empty core: the state is that of a fresh server until a checkpoint is loaded.
+    ///
+    /// `seed` should differ from run to run: it keys the watch table's hashes.
+    pub fn new(
+        clock: Clock,
+        metrics: Arc<Figures>,
+        tick_ms: u32,
+        flags: CommandFlags,
+        seed: u64,
+    ) -> Self {
+        Self {
+            state: RwLock::new(State::new()),
+            watches: Mutex::new(WatchTable::new(WatchLimits::default(), seed)),
+            links: Links::default(),
+            liveness: Liveness::new(tick_ms),
+            awaiting: Mutex::new(VecDeque::new()),
+            outstanding: AtomicUsize::new(0),
+            origin: OnceLock::new(),
+            applied_sequence: AtomicU64::new(0),
+            flags,
+            metrics,
+            clock,
+        }
+    }
+
+    /// Says which commands in the log are this server's own. Called once, before any
+    /// command is proposed.
+    pub fn set_origin(&self, origin: OriginId) {
+        assert!(self.origin.set(origin).is_ok(), "the origin is set once, at start");
+    }
+
+    /// Settings that decide what reads may see.
+    pub fn flags(&self) -> CommandFlags {
+        self.flags
+    }
+
+    /// The state, for reading. Hold it for a bounded number of queries.
+    pub fn read(&self) -> RwLockReadGuard<'_, State> {
+        self.state.read()
+    }
+
+    /// The state, for the checkpoint, which moves its own bookkeeping in small steps.
+    pub(crate) fn write(&self) -> RwLockWriteGuard<'_, State> {
+        self.state.write()
+    }
+
+    /// The watch table. Take it only with the state's lock held, or with none.
+    pub fn watches(&self) -> MutexGuard<'_, WatchTable> {
+        self.watches.lock()
+    }
+
+    /// How many requests of clients wait for the log.
+    pub fn outstanding(&self) -> usize {
+        self.outstanding.load(Ordering::Relaxed)
+    }
+
+    /// Notes a proposed command. Called in the order of the sequence numbers.
+    pub fn await_outcome(&self, awaiting: Awaiting) {
+        self.awaiting.lock().push_back(awaiting);
+        self.outstanding.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Applies committed entries in order; everything they cause is on the lanes on return.
+    /// Returns the number of the last own command in the state.
+    pub fn apply(&self, entries: &[Committed]) -> u64 {
+        let mut rung = Vec::new();
+        for entry in entries {
+            let mut state = self.state.write();
+            state.enter_term(entry.position.term);
+            if let Payload::Commands(bytes) = &entry.payload {
+                // What is in the log was encoded by a server of a known format and its
+                // checksum held; if it cannot be read, going on would diverge silently.
+                let batches = codec::decode(bytes).expect("a committed entry is readable");
+                for batch in &batches {
+                    self.apply_batch(&mut state, batch, &mut rung);
+                }
+            }
+            drop(state);
+            for link in rung.drain(..) {
+                let link: Arc<Link> = link;
+                link.bell.notify_one();
+            }
+        }
+        self.applied_sequence.load(Ordering::Relaxed)
+    }
+
+    fn apply_batch(&self, state: &mut State, batch: &Batch<'_>, rung: &mut Vec<Arc<Link>>) {
+        let mut watches = self.watches.lock();
+        let own = self.origin.get() == Some(&batch.origin);
+        for (command, sequence) in batch.commands.iter().zip(batch.first_sequence..) {
+            if !state.admit(batch.origin, sequence) {
+                continue;
+            }
+            let outcome = state.apply(batch.time, command);
+            if own {
+                self.applied_sequence.store(sequence, Ordering::Relaxed);
+            }
+            let waiting = if own { self.next_awaiting(sequence) } else { None };
+            self.publish(state, &mut watches, command, &outcome, waiting, rung);
+        }
+    }
+
+    fn next_awaiting(&self, sequence: u64) -> Option<Awaiting> {
+        let mut awaiting = self.awaiting.lock();
+        let first = awaiting.pop_front()?;
+        assert_eq!(first.sequence, sequence, "own commands are applied in order, none left out");
+        self.outstanding.fetch_sub(1, Ordering::Relaxed);
+        Some(first)
+    }
+
+    /// Events first, then the reply: nobody sees a change before those who watch it.
+    fn publish(
+        &self,
+        state: &State,
+        watches: &mut WatchTable,
+        command: &Command<'_>,
+        outcome: &Outcome,
+        waiting: Option<Awaiting>,
+        rung: &mut Vec<Arc<Link>>,
+    ) {
+        self.fire(watches, outcome, rung);
+        self.follow_session(command, outcome, waiting.as_ref());
+        let Some(Awaiting { link: Some(link), since_us, .. }) = waiting else { return };
+        let now_us = self.clock.monotonic_us();
+        self.metrics.update_done(now_us.saturating_sub(since_us));
+        let mut reader = Reader { state, watches, watcher: link.watcher(), flags: self.flags };
+        let delivery = link.lane.lock().deliver(outcome, &mut reader);
+        match delivery {
+            Delivery::Ring => rung.push(link),
+            Delivery::Quiet => {}
+            Delivery::Drop => link.drop_silently(),
+        }
+    }
+
+    fn fire(&self, watches: &mut WatchTable, outcome: &Outcome, rung: &mut Vec<Arc<Link>>) {
+        if outcome.changes.is_empty() || watches.is_empty() {
+            return;
+        }
+        for change in &outcome.changes {
+            watches.fire(change, &mut |watcher, event, path, acl| {
+                let Some(link) = self.links.by_watcher(watcher) else { return };
+                if link.lane.lock().event(outcome.zxid, event, path, acl) == Delivery::Ring {
+                    rung.push(link);
+                }
+            });
+        }
+    }
+
+    /// Keeps the maps of sessions in step with what was decided about sessions.
+    fn follow_session(&self, command: &Command<'_>, outcome: &Outcome, waiting: Option<&Awaiting>) {
+        match &outcome.result {
+            Ok(Reply::Attached { timeout_ms }) => {
+                let session = command.session;
+                self.liveness.opened(session, *timeout_ms, self.clock.monotonic_ms());
+                let former = match waiting.and_then(|awaiting| awaiting.link.clone()) {
+                    Some(link) => self.links.hold_session(session, link),
+                    None => self.links.release_session(session),
+                };
+                if let Some(former) = former {
+                    former.drop_silently();
+                }
+            }
+            Ok(Reply::Closed(session)) => self.session_closed(*session, command),
+            _ => {}
+        }
+    }
+
+    fn session_closed(&self, session: SessionId, command: &Command<'_>) {
+        self.liveness.closed(session);
+        let link = self.links.release_session(session);
+        // A client that closes gets its reply before its socket is closed; one whose
+        // session expired gets nothing.
+        if let (Some(link), Op::ExpireSession { .. }) = (link, &command.op) {
+            link.drop_silently();
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Starting and stopping a server: the order in which its parts come up and go down.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{Arc, atomic::AtomicU64},
+};
+
+use parking_lot::Mutex;
+use raft_log::{RaftLog, RaftLogConfig};
+use session::SessionIds;
+use store::{DataDir, RocksCheckpoints, RocksLog};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    clock::Clock, config::Config, core::Core, disk_watch, figures::Figures, leader_duties, listener,
+    machine::CoreMachine, service::Service,
+};
+
+/// The id that ZooKeeper's standalone servers put into session ids.
+const LONE_SERVER_ID: u8 = 1;
+
+/// Why a server did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The data directory cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// The log cannot be started.
+    #[error(transparent)]
+    Log(#[from] raft_log::StartError),
+    /// A port cannot be opened.
+    #[error("cannot listen on {address}: {error}")]
+    Bind {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system said.
+        error: io::Error,
+    },
+}
+
+/// A server that is up.
+#[derive(Debug)]
+pub struct Running {
+    log: RaftLog,
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    client_address: SocketAddr,
+    failed: watch::Receiver<Option<String>>,
+}
+
+/// Starts a server: opens its data, replays its log, then takes clients. On return clients
+/// are served.
+///
+/// # Errors
+/// [`ServerError`], which says what is wrong and where.
+pub async fn start(config: Config) -> Result<Running, ServerError> {
+    let address = config.client_address;
+    // The port is taken first, so that a second server with the same one fails at once;
+    // nobody is accepted before the log is replayed.
+    let listener = listener::bind(address, config.listen_backlog)
+        .map_err(|error| ServerError::Bind { address, error })?;
+    let client_address = listener.local_addr().unwrap_or(address);
+    let dir = Arc::new(DataDir::open(&config.data_dir, &config.data_log_dir, rand::random)?);
+    let clock = Clock::start();
+    let figures = Arc::new(Figures::default());
+    let flags = config.settings.command_flags;
+    let core = Arc::new(Core::new(clock, figures, config.tick_ms, flags, rand::random()));
+    let log = open_log(&config, &dir, &core).await?;
+    core.liveness.restart(&core.read(), clock.monotonic_ms());
+    let started_ms = u64::try_from(clock.wall().0).unwrap_or_default();
+    let service = Arc::new(Service {
+        settings: config.settings,
+        auth: config.auth.clone(),
+        core,
+        proposer: log.proposer(),
+        session_ids: Mutex::new(SessionIds::new(LONE_SERVER_ID, started_ms)),
+        next_owner: AtomicU64::new(first_owner(&log)),
+        config,
+    });
+    tracing::info!(
+        address = %client_address,
+        zxid = %service.core.read().last_zxid(),
+        znodes = service.core.read().node_count(),
+        "serving clients"
+    );
+    let (stop, stopped) = watch::channel(false);
+    let failed = log.failed();
+    let tasks = spawn_tasks(&service, &dir, listener, &stopped);
+    Ok(Running { log, tasks, stop, client_address, failed })
+}
+
+async fn open_log(
+    config: &Config,
+    dir: &Arc<DataDir>,
+    core: &Arc<Core>,
+) -> Result<RaftLog, ServerError> {
+    let identity = dir.identity();
+    let mut raft = RaftLogConfig::new(identity.node, identity.incarnation);
+    raft.checkpoint_commands = config.checkpoints.commands;
+    raft.checkpoint_bytes = config.checkpoints.log_bytes.unwrap_or(raft.checkpoint_bytes);
+    let opening = Arc::clone(dir);
+    let opened = tokio::task::spawn_blocking(move || {
+        Ok::<_, store::StoreError>((RocksLog::open(&opening)?, RocksCheckpoints::open(&opening)?))
+    });
+    let (disk, checkpoints) = opened.await.map_err(|error| {
+        raft_log::StartError::Raft(format!("opening the data directory: {error}"))
+    })??;
+    let machine = Arc::new(CoreMachine(Arc::clone(core)));
+    let log = RaftLog::start(raft, Arc::new(disk), Arc::new(checkpoints), machine).await?;
+    core.set_origin(log.origin());
+    Ok(log)
+}
+
+/// Owner numbers start anew with each run, above all of the runs before.
+fn first_owner(log: &RaftLog) -> u64 {
+    (log.origin().incarnation << 40) + 1
+}
+
+fn spawn_tasks(
+    service: &Arc<Service>,
+    dir: &Arc<DataDir>,
+    listener: TcpListener,
+    stopped: &watch::Receiver<bool>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    let shared = || (Arc::clone(service), stopped.clone());
+    let (service_, stop) = shared();
+    tasks.spawn(listener::run(listener, service_, stop));
+    let (service_, stop) = shared();
+    tasks.spawn(leader_duties::expire_sessions(service_, stop));
+    let (service_, stop) = shared();
+    tasks.spawn(leader_duties::reap_znodes(service_, stop));
+    let (service_, stop) = shared();
+    tasks.spawn(disk_watch::run(service_, Arc::clone(dir), stop));
+    tasks
+}
+
+impl Running {
+    /// Where clients are served: the port asked for, or the one that was free.
+    pub fn client_address(&self) -> SocketAddr {
+        self.client_address
+    }
+
+    /// Waits until the server cannot go on, and says why.
+    pub async fn failed(&mut self) -> String {
+        let failed = self.failed.wait_for(Option::is_some).await;
+        failed.ok().and_then(|reason| reason.clone()).unwrap_or_else(|| "the log ended".to_owned())
+    }
+
+    /// Stops: no more clients, what was taken is written, files are closed.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        while self.tasks.join_next().await.is_some() {}
+        self.log.shutdown().await;
+        tracing::info!("stopped");
+    }
+}

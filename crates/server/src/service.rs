@@ -1,0 +1,54 @@
+//! What every task of a running server shares.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use parking_lot::Mutex;
+use raft_log::{Busy, Proposer};
+use session::{AuthConfig, SessionIds, Settings};
+use tree::{Command, Owner};
+
+use crate::{
+    config::Config,
+    core::{Awaiting, Core},
+    link::Link,
+};
+
+/// The running server, as its tasks see it.
+#[derive(Debug)]
+pub struct Service {
+    /// What was configured.
+    pub config: Config,
+    /// The part of it that decides how requests are understood.
+    pub settings: Settings,
+    /// Who may be who.
+    pub auth: AuthConfig,
+    /// State, watches, connections.
+    pub core: Arc<Core>,
+    /// Where commands go.
+    pub proposer: Proposer,
+    /// Where new session ids come from.
+    pub session_ids: Mutex<SessionIds>,
+    /// The next connection's owner number.
+    pub next_owner: AtomicU64,
+}
+
+impl Service {
+    /// A number for a new connection that no other connection ever has.
+    pub fn draw_owner(&self) -> Owner {
+        Owner(self.next_owner.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Sends a command to the log; its outcome will be delivered to `link`.
+    ///
+    /// # Errors
+    /// [`Busy`] when the queue is full: nothing was taken, try again when it is ready.
+    pub fn propose(&self, command: &Command<'_>, link: Option<&Arc<Link>>) -> Result<(), Busy> {
+        let since_us = self.core.clock.monotonic_us();
+        self.proposer.propose(self.core.clock.wall(), command, |sequence| {
+            self.core.await_outcome(Awaiting { sequence, link: link.cloned(), since_us });
+        })
+    }
+}
