@@ -1,11 +1,7 @@
 //! The four-letter words: a client sends one instead of a connect request, gets a text,
 //! and the connection ends.
 
-use std::{
-    collections::BTreeMap,
-    fmt::Write,
-    sync::atomic::Ordering,
-};
+use std::{collections::BTreeMap, fmt::Write, sync::atomic::Ordering};
 
 use bytes::{Buf, BytesMut};
 use tree::SessionId;
@@ -368,7 +364,8 @@ fn dump(server: &dyn ServerObserved) -> String {
         }
     }
     let ephemerals = server.ephemerals();
-    let _ = writeln!(out, "ephemeral nodes dump:\nSessions with Ephemerals ({}):", ephemerals.len());
+    let _ =
+        writeln!(out, "ephemeral nodes dump:\nSessions with Ephemerals ({}):", ephemerals.len());
     for (session, paths) in &ephemerals {
         let _ = writeln!(out, "{session}:");
         for path in paths {

@@ -102,8 +102,7 @@ fn summary(name: &str, observed: Observed) -> MetricFamily {
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has nothing but doubles")]
 fn latency(name: &str, timed: &Timed) -> MetricFamily {
     let ms = |us: u64| us as f64 / 1000.0;
-    let quantiles =
-        [(0.5, ms(timed.p50_us)), (0.95, ms(timed.p95_us)), (0.99, ms(timed.p99_us))];
+    let quantiles = [(0.5, ms(timed.p50_us)), (0.95, ms(timed.p95_us)), (0.99, ms(timed.p99_us))];
     summary_family(name, timed.count, ms(timed.sum_us), &quantiles)
 }
 

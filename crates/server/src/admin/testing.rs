@@ -7,8 +7,8 @@ use tree::{SessionId, Zxid};
 use super::{
     metrics::Metrics,
     observed::{
-        ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest,
-        Mode, Overview, ServerObserved,
+        ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest, Mode,
+        Overview, ServerObserved,
     },
 };
 use crate::config::Whitelist;
@@ -140,17 +140,11 @@ impl ServerObserved for Captured {
     }
 
     fn ephemerals(&self) -> Vec<(SessionId, Vec<String>)> {
-        vec![
-            (B, vec!["/be".into()]),
-            (A, vec!["/app/e1".into(), "/app/lock-0000000000".into()]),
-        ]
+        vec![(B, vec!["/be".into()]), (A, vec!["/app/e1".into(), "/app/lock-0000000000".into()])]
     }
 
     fn watched_paths(&self) -> Vec<(SessionId, Vec<String>)> {
-        vec![
-            (A, vec!["/app".into()]),
-            (B, vec!["/app/e1".into(), "/app".into(), "/nope".into()]),
-        ]
+        vec![(A, vec!["/app".into()]), (B, vec!["/app/e1".into(), "/app".into(), "/nope".into()])]
     }
 
     fn digests(&self) -> Vec<(Zxid, u64)> {

@@ -22,7 +22,9 @@ fn say(server: &Captured, word: &str) -> String {
 /// one run to the next; all else must not.
 fn normalised(text: &str) -> String {
     let asking = text.lines().map(|line| match line.find(" /127.0.0.1:") {
-        Some(_) if line.contains("[0]") => " /asking[0]".to_owned() + &line[line.find(']').unwrap() + 1..],
+        Some(_) if line.contains("[0]") => {
+            " /asking[0]".to_owned() + &line[line.find(']').unwrap() + 1..]
+        }
         Some(_) | None => line.to_owned(),
     });
     asking.map(|line| line + "\n").collect()
@@ -45,7 +47,11 @@ fn words_without_latencies_are_the_same_bytes() {
 fn srvr_and_stat_are_the_same_but_for_the_latency() {
     let without_latency = |text: &str| -> String {
         let lines = normalised(text);
-        lines.lines().filter(|line| !line.starts_with("Latency")).map(|l| format!("{l}\n")).collect()
+        lines
+            .lines()
+            .filter(|line| !line.starts_with("Latency"))
+            .map(|l| format!("{l}\n"))
+            .collect()
     };
     let server = Captured::default();
     server.metrics.packets(u64::MAX, 0); // The word itself counts: take it back.
@@ -124,17 +130,17 @@ fn mntr_has_all_names_and_telegraf_can_read_it() {
     let names = |text: &str| -> BTreeSet<String> {
         text.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
     };
-    let theirs: BTreeSet<String> =
-        names(&captured("mntr")).into_iter().filter(|name| !name.contains("_per_namespace")).collect();
+    let theirs: BTreeSet<String> = names(&captured("mntr"))
+        .into_iter()
+        .filter(|name| !name.contains("_per_namespace"))
+        .collect();
     let ours = names(&said);
     assert_eq!(theirs.difference(&ours).collect::<Vec<_>>(), Vec::<&String>::new());
-    assert_eq!(
-        ours.difference(&theirs).collect::<Vec<_>>(),
-        ["zk_fsync_threshold_exceed_count"]
-    );
+    assert_eq!(ours.difference(&theirs).collect::<Vec<_>>(), ["zk_fsync_threshold_exceed_count"]);
     let plain = |line: &str| {
         let (name, value) = line.split_once('\t').unwrap();
-        name.starts_with("zk_") && value.starts_with(|first: char| first.is_alphanumeric() || first == '-')
+        name.starts_with("zk_")
+            && value.starts_with(|first: char| first.is_alphanumeric() || first == '-')
     };
     assert!(said.lines().all(plain), "{said}");
     assert!(said.starts_with(&format!("zk_version\t{VERSION}\nzk_server_state\tstandalone\n")));
@@ -180,10 +186,7 @@ fn only_what_is_allowed_is_answered() {
     };
     assert!(say(&server, "srvr").starts_with("Zookeeper version: "));
     assert_eq!(say(&server, "isro"), "rw");
-    assert_eq!(
-        say(&server, "ruok"),
-        "ruok is not executed because it is not in the whitelist.\n"
-    );
+    assert_eq!(say(&server, "ruok"), "ruok is not executed because it is not in the whitelist.\n");
 }
 
 #[test]

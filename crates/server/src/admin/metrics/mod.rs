@@ -19,6 +19,7 @@ use parking_lot::Mutex;
 
 pub use names::{Counter, Latency, Summary};
 pub use process::ProcessFigures;
+pub(super) use process::kib;
 pub use recorder::{Observed, Timed};
 pub use series::{Series, Value, series};
 

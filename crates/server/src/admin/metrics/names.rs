@@ -99,7 +99,7 @@ named! {
 
 /// Counters of machinery that does not exist here. They are shown, and stay zero, so that
 /// dashboards made for ZooKeeper have no gaps.
-pub const ZERO_COUNTERS: &[&str] = &[
+pub(super) const ZERO_COUNTERS: &[&str] = &[
     "add_dead_watcher_stall_time",
     "cnxn_closed_without_zk_server_running",
     "commit_count",
@@ -141,7 +141,7 @@ pub const ZERO_COUNTERS: &[&str] = &[
 ];
 
 /// Gauges that say that nothing of the kind happens here.
-pub const ZERO_GAUGES: &[&str] = &[
+pub(super) const ZERO_GAUGES: &[&str] = &[
     "connection_drop_probability",
     "local_sessions",
     "non_mtls_local_conn_count",
@@ -150,7 +150,7 @@ pub const ZERO_GAUGES: &[&str] = &[
 ];
 
 /// Summaries of machinery that does not exist here: never observed.
-pub const EMPTY_SUMMARIES: &[&str] = &[
+pub(super) const EMPTY_SUMMARIES: &[&str] = &[
     "commit_commit_proc_req_queued",
     "commit_process_time",
     "concurrent_request_processing_in_commit_processor",
@@ -185,7 +185,7 @@ pub const EMPTY_SUMMARIES: &[&str] = &[
 ];
 
 /// The same, with quantiles.
-pub const EMPTY_LATENCIES: &[&str] = &[
+pub(super) const EMPTY_LATENCIES: &[&str] = &[
     "close_session_prep_time",
     "commit_propagation_latency",
     "dead_watchers_cleaner_latency",

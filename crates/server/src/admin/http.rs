@@ -1,0 +1,111 @@
+//! HTTP: the admin server (`/commands/…`) and the metrics (`/metrics`).
+//!
+//! Both look and count, nothing else. A port that cannot be bound is an error in the log
+//! and no more: ZooKeeper ends with code 4 over it, but clients are worth more than their
+//! statistics.
+
+mod commands;
+mod index;
+
+use std::{collections::HashMap, future::Future, net::SocketAddr, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, Query, State},
+    http::{StatusCode, header},
+    response::{Html, IntoResponse, Response},
+    routing::get,
+};
+use tokio::net::TcpListener;
+
+use super::{json::Json, observed::ServerObserved, prometheus};
+use commands::{Command, Failed, Fields};
+
+/// The admin server below `command_url`, such as `/commands`.
+pub fn admin_router(server: Arc<dyn ServerObserved>, command_url: &str) -> Router {
+    let index = index::page(command_url);
+    Router::new()
+        .route(command_url, get(async move || Html(index)))
+        .route(&format!("{}/{{name}}", command_url.trim_end_matches('/')), get(run_command))
+        .with_state(server)
+}
+
+/// `/metrics`.
+pub fn metrics_router(server: Arc<dyn ServerObserved>) -> Router {
+    prometheus::router(server)
+}
+
+/// Opens a port for one of the two; `what` names it in the log. Nothing when that fails,
+/// which was then logged.
+pub async fn bind(what: &str, address: SocketAddr) -> Option<TcpListener> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => {
+            tracing::info!(%address, "{what} listens");
+            Some(listener)
+        }
+        Err(error) => {
+            tracing::error!(%address, %error, "{what} cannot listen: going on without it");
+            None
+        }
+    }
+}
+
+/// Answers until `stop` comes; requests under way are still answered.
+pub async fn serve(
+    listener: TcpListener,
+    router: Router,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        tracing::error!(%error, "HTTP ended");
+    }
+}
+
+type Arguments = HashMap<String, String>;
+
+async fn run_command(
+    State(server): State<Arc<dyn ServerObserved>>,
+    Path(name): Path<String>,
+    Query(arguments): Query<Arguments>,
+) -> Response {
+    // Commands wait for locks and look at directories.
+    let answer = tokio::task::spawn_blocking(move || answer(&*server, &name, &arguments));
+    match answer.await {
+        Ok((status, json)) => {
+            (status, [(header::CONTENT_TYPE, "application/json")], json.pretty()).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
+/// Compat: what is wrong is said in the body, under a status of success; `monitor` is the
+/// exception, for load balancers ask it.
+fn answer(server: &dyn ServerObserved, name: &str, arguments: &Arguments) -> (StatusCode, Json) {
+    let failed =
+        |error: &str| Json::object([("command", Json::text(name)), ("error", Json::text(error))]);
+    let Some(command) = Command::parse(name) else {
+        return (StatusCode::OK, failed(&format!("Unknown command: {name}")));
+    };
+    if command.needs_serving() && !server.overview().serving {
+        let down = command == Command::Monitor;
+        let status = if down { StatusCode::INTERNAL_SERVER_ERROR } else { StatusCode::OK };
+        return (status, failed(super::four_letter::NOT_SERVING));
+    }
+    match commands::run(command, server, arguments) {
+        Ok(mut fields) => {
+            fields.push(("command".to_owned(), Json::text(command.name())));
+            fields.push(("error".to_owned(), Json::Null));
+            (StatusCode::OK, Json::Object(fields))
+        }
+        Err(Failed(error)) => {
+            let fields: Fields = vec![
+                ("error".to_owned(), Json::text(error)),
+                ("command".to_owned(), Json::text(command.name())),
+            ];
+            (StatusCode::OK, Json::Object(fields))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

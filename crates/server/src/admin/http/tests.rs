@@ -1,0 +1,214 @@
+//! The real routers on real ports, against what a real ZooKeeper 3.9.5 answered.
+
+use std::fs;
+
+use expect_test::expect;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    sync::oneshot,
+};
+use tree::SessionId;
+
+use super::*;
+use crate::admin::{
+    testing::{APACHE, Captured},
+    version::VERSION,
+};
+
+/// A server of `router`; ends when the sender is dropped.
+async fn start(router: Router) -> (SocketAddr, oneshot::Sender<()>) {
+    let listener = bind("test", ([127, 0, 0, 1], 0).into()).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    tokio::spawn(serve(listener, router, async move {
+        let _ = stopped.await;
+    }));
+    (address, stop)
+}
+
+/// Head and body of an answer.
+async fn ask(address: SocketAddr, method: &str, path: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    (head.to_owned(), body.to_owned())
+}
+
+fn captured(file: &str) -> String {
+    let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/admin_http");
+    fs::read_to_string(format!("{directory}/{file}")).unwrap().replace(APACHE, VERSION)
+}
+
+/// HTTP connections are no clients, so only those with a session were seen by it.
+fn sessions_only() -> Captured {
+    let server = Captured::default();
+    server.connections.lock().retain(|connection| connection.session != SessionId::NONE);
+    server
+}
+
+#[tokio::test]
+async fn answers_are_the_same_bytes() {
+    let server: Arc<dyn ServerObserved> = Arc::new(sessions_only());
+    let (address, _stop) = start(admin_router(Arc::clone(&server), "/commands")).await;
+    for name in [
+        "configuration",
+        "dirs",
+        "dump",
+        "get_trace_mask",
+        "hash",
+        "is_read_only",
+        "leader",
+        "observers",
+        "ruok",
+        "set_trace_mask",
+        "voting_view",
+        "watch_summary",
+        "zabstate",
+        "nosuch",
+        "observer_connection_stat_reset",
+        "connection_stat_reset",
+        // Behind the reset, as when it was captured.
+        "connections",
+    ] {
+        let (head, body) = ask(address, "GET", &format!("/commands/{name}")).await;
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{name}: {head}");
+        assert!(head.contains("content-type: application/json"), "{name}: {head}");
+        assert_eq!(body, captured(&format!("{name}.json")), "{name}");
+    }
+    let (_, body) = ask(address, "GET", "/commands/set_trace_mask?traceMask=306").await;
+    assert_eq!(body, captured("stmk_arg.json"));
+    let (_, body) = ask(address, "GET", "/commands/stat_reset").await;
+    assert_eq!(body, captured("stat_reset.json"));
+}
+
+/// As JSON, with the numbers that differ from run to run set to 0.
+fn comparable(text: &str) -> serde_json::Value {
+    let mut value: serde_json::Value = serde_json::from_str(text).unwrap();
+    for changing in ["packets_sent", "packets_received", "num_alive_client_connections", "uptime"] {
+        if let Some(stats) = value.get_mut("server_stats") {
+            stats[changing] = 0.into();
+        }
+    }
+    value
+}
+
+#[tokio::test]
+async fn answers_whose_order_is_free_say_the_same() {
+    let server = sessions_only();
+    server.reset_connections();
+    let (address, _stop) = start(admin_router(Arc::new(server), "/commands")).await;
+    for name in ["server_stats", "stats", "watches"] {
+        let (_, body) = ask(address, "GET", &format!("/commands/{name}")).await;
+        assert_eq!(comparable(&body), comparable(&captured(&format!("{name}.json"))), "{name}");
+    }
+    let (_, alias) = ask(address, "GET", "/commands/stat").await;
+    assert!(alias.contains("\"command\" : \"stats\""), "{alias}");
+    let (_, by_path) = ask(address, "GET", "/commands/watches_by_path").await;
+    let mut ours = comparable(&by_path);
+    let mut theirs = comparable(&captured("watches_by_path.json"));
+    for value in [&mut ours, &mut theirs] {
+        let app = value["path_to_session_ids"]["/app"].as_array_mut().unwrap();
+        app.sort_by_key(serde_json::Value::as_i64);
+    }
+    assert_eq!(ours, theirs);
+}
+
+#[tokio::test]
+async fn the_index_lists_what_is_offered() {
+    let (address, _stop) = start(admin_router(Arc::new(Captured::default()), "/commands")).await;
+    let (head, body) = ask(address, "GET", "/commands").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let theirs = captured("index.html");
+    let missing: Vec<&str> =
+        theirs.lines().filter(|line| line.starts_with("<a") && !body.contains(line)).collect();
+    expect![[r#"
+        [
+            "<a href=\"/commands/restore\">restore</a>",
+            "<a href=\"/commands/snapshot\">snapshot</a>",
+            "<a href=\"/commands/system_properties\">system_properties</a>",
+        ]
+    "#]]
+    .assert_debug_eq(&missing);
+    assert!(body.lines().all(|line| theirs.contains(line)), "{body}");
+}
+
+#[tokio::test]
+async fn a_server_that_does_not_serve_says_so() {
+    let server = Captured { serving: false, ..Captured::default() };
+    let (address, _stop) = start(admin_router(Arc::new(server), "/commands")).await;
+    let (head, body) = ask(address, "GET", "/commands/ruok").await;
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    assert!(body.contains("not currently serving requests"), "{body}");
+    let (head, _) = ask(address, "GET", "/commands/monitor").await;
+    assert!(head.starts_with("HTTP/1.1 500"), "{head}");
+    let (head, _) = ask(address, "TRACE", "/commands/ruok").await;
+    assert!(head.starts_with("HTTP/1.1 405"), "{head}");
+}
+
+#[tokio::test]
+async fn monitor_has_the_values_of_mntr() {
+    let (address, _stop) = start(admin_router(Arc::new(Captured::default()), "/zk")).await;
+    let (_, body) = ask(address, "GET", "/zk/monitor").await;
+    let value: serde_json::Value = serde_json::from_str(&body).unwrap();
+    assert_eq!(value["znode_count"], 159);
+    assert_eq!(value["server_state"], "standalone");
+    assert_eq!(value["command"], "monitor");
+}
+
+#[tokio::test]
+async fn metrics_have_the_names_that_dashboards_read() {
+    let server = Captured::default();
+    server.metrics.update_done(2500);
+    server.metrics.reads_done(4, 250);
+    let (address, _stop) = start(metrics_router(Arc::new(server))).await;
+    let (head, body) = ask(address, "GET", "/metrics").await;
+    assert!(head.contains("text/plain"), "{head}");
+    let names = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/dashboard_metrics.txt");
+    for name in fs::read_to_string(names).unwrap().lines() {
+        let there = body.lines().any(|line| line.split([' ', '{']).next() == Some(name));
+        assert!(there, "{name} is missing");
+    }
+    let chosen = ["readlatency", "updatelatency", "znode_count", "avg_latency", "snap_count"];
+    let lines = body.lines().filter(|line| chosen.iter().any(|name| line.contains(name)));
+    let shown: String = lines.map(|line| format!("{line}\n")).collect();
+    expect![[r#"
+        # HELP avg_latency avg_latency
+        # TYPE avg_latency gauge
+        avg_latency 0.7
+        # HELP readlatency readlatency
+        # TYPE readlatency summary
+        readlatency{quantile="0.5"} 0.25
+        readlatency{quantile="0.95"} 0.25
+        readlatency{quantile="0.99"} 0.25
+        readlatency_sum 1
+        readlatency_count 4
+        # HELP snap_count snap_count
+        # TYPE snap_count counter
+        snap_count 0
+        # HELP updatelatency updatelatency
+        # TYPE updatelatency summary
+        updatelatency{quantile="0.5"} 2.5
+        updatelatency{quantile="0.95"} 2.5
+        updatelatency{quantile="0.99"} 2.5
+        updatelatency_sum 2.5
+        updatelatency_count 1
+        # HELP znode_count znode_count
+        # TYPE znode_count gauge
+        znode_count 159
+    "#]]
+    .assert_eq(&shown);
+    let types: Vec<&str> = body.lines().filter(|line| line.starts_with("# TYPE")).collect();
+    let mut unique = types.clone();
+    unique.dedup();
+    assert_eq!(types, unique, "every name once");
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_no_reason_to_end() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    assert!(bind("admin server", taken.local_addr().unwrap()).await.is_none());
+}
