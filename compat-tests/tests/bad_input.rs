@@ -222,24 +222,30 @@ fn a_client_that_never_reads_its_events_is_dropped() {
         return;
     }
     let server = start(&[]);
+    let mut session = Session::open(server.address(), 30_000).unwrap();
+    let long = format!("/{}", "x".repeat(100_000));
+    session.create(&long, b"").unwrap();
+    let mut write_much = || {
+        for _ in 0..1000 {
+            let answer = session.ask(5, |out| {
+                out.text(Some(&long)).buffer(Some(b"x")).int(-1);
+            });
+            assert!(matches!(answer.unwrap(), Answer::Reply(0, _)));
+        }
+    };
+    // What the writes themselves need, in the log and in its buffers, comes first.
+    write_much();
+    write_much();
     let mut deaf = Session::open(server.address(), 30_000).unwrap();
     let watch = deaf.ask(106, |out| {
         out.text(Some("/")).int(1);
     });
     assert!(matches!(watch.unwrap(), Answer::Reply(0, _)));
-    let mut session = Session::open(server.address(), 30_000).unwrap();
-    let long = format!("/{}", "x".repeat(100_000));
-    session.create(&long, b"").unwrap();
     let before = server.memory_bytes();
     // 1,000 events of 100 kB are three times the limit of 32 MiB.
-    for _ in 0..1000 {
-        let answer = session.ask(5, |out| {
-            out.text(Some(&long)).buffer(Some(b"x")).int(-1);
-        });
-        assert!(matches!(answer.unwrap(), Answer::Reply(0, _)));
-    }
+    write_much();
     let grown = server.memory_bytes().saturating_sub(before);
-    assert!(grown < 128 * MIB, "grew by {grown} bytes");
+    assert!(grown < 64 * MIB, "grew by {grown} bytes");
     let mut rest = Vec::new();
     let mut stream = deaf.connection.stream();
     stream.set_read_timeout(Some(WITHIN)).unwrap();
@@ -306,6 +312,7 @@ fn ten_thousand_idle_connections_are_no_burden() {
         for connection in &mut idle[first..] {
             assert!(matches!(connection.read_frame(WITHIN).unwrap(), Incoming::Frame(_)));
         }
+        assert!(active.is_served().unwrap());
     }
     let each = server.memory_bytes().saturating_sub(before) / CONNECTIONS as u64;
     assert!(each < 16 * 1024, "{each} bytes for each idle connection");
