@@ -1,0 +1,153 @@
+//! What the tests with real clients need, fetched once into a cache, in pinned versions.
+//!
+//! Nothing is skipped when something is missing: [`Missing`] says what, and how to get it.
+//! Debian packages are not installed here: `deploy/prerequisites test` does that.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+use crate::oracle::process::rookery_binary as binary_under_test;
+
+/// The release of kazoo under test.
+const KAZOO: &str = "kazoo==2.10.0";
+
+/// Several tests may want the same thing at once; it is fetched once.
+static FETCHING: Mutex<()> = Mutex::new(());
+
+/// Something that is not there, and how to get it.
+#[derive(Debug, thiserror::Error)]
+#[error("{what} is missing: {how}")]
+pub struct Missing {
+    what: String,
+    how: String,
+}
+
+/// Where fetched things are kept: `ROOKERY_CACHE`, or `.cache/rookery` in the home directory.
+pub fn cache() -> PathBuf {
+    std::env::var_os("ROOKERY_CACHE").map_or_else(
+        || std::env::home_dir().unwrap_or_default().join(".cache/rookery"),
+        PathBuf::from,
+    )
+}
+
+/// The folder of this package, which holds the clients' sources.
+pub fn package_dir() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// The binary under test.
+///
+/// # Errors
+/// When it has not been built.
+pub fn rookery_binary() -> Result<PathBuf, Missing> {
+    let path = binary_under_test();
+    if path.is_file() {
+        return Ok(path);
+    }
+    let how = "build it in the profile of the tests (cargo build --release -p cli), \
+               or name another one in ROOKERY_BIN";
+    Err(Missing { what: path.display().to_string(), how: how.to_owned() })
+}
+
+/// The folder with the jars of the real ZooKeeper server.
+///
+/// # Errors
+/// When Maven is missing or cannot fetch them.
+pub fn zookeeper_jars() -> Result<PathBuf, Missing> {
+    let pom = package_dir().join("zookeeper/pom.xml");
+    fetch_jars(&pom, &cache().join("zookeeper-3.9.5"), "zookeeper-3.9.5.jar")
+}
+
+/// The folder with the jars of the Java clients.
+///
+/// # Errors
+/// When Maven is missing or cannot fetch them.
+pub fn java_client_jars() -> Result<PathBuf, Missing> {
+    let pom = package_dir().join("clients/java/pom.xml");
+    fetch_jars(&pom, &cache().join("java-clients-5.9.0"), "curator-x-discovery-5.9.0.jar")
+}
+
+/// A Python that has kazoo.
+///
+/// # Errors
+/// When Python with venv is missing, or kazoo cannot be fetched.
+pub fn python_with_kazoo() -> Result<PathBuf, Missing> {
+    let _guard = FETCHING.lock();
+    let dir = cache().join(KAZOO.replace("==", "-"));
+    let python = dir.join("bin/python");
+    let complete = dir.join("complete");
+    if complete.is_file() {
+        return Ok(python);
+    }
+    let venv = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir).output();
+    done("a Python environment", "install python3 and python3-venv", venv)?;
+    let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", KAZOO]).output();
+    done(KAZOO, "pip must be able to fetch it from PyPI", pip)?;
+    fs::write(&complete, KAZOO).map_err(|error| missing(KAZOO, "write the cache", &error))?;
+    Ok(python)
+}
+
+/// Compiles the Java suite into `to` and returns its class path.
+///
+/// # Errors
+/// When the JDK is missing, or the suite does not compile.
+pub fn compile_java(to: &Path) -> Result<String, Missing> {
+    let jars = java_client_jars()?.join("*").display().to_string();
+    let folder = package_dir().join("clients/java/src/main/java/compat");
+    let sources = fs::read_dir(&folder)
+        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
+        .map_err(|error| missing("the Java suite", "read its folder", &error))?;
+    let how = "install openjdk-17-jdk-headless";
+    let mut javac = Command::new("javac");
+    javac.args(["-nowarn", "-Xlint:-options", "-cp", &jars, "-d"]).arg(to).args(sources);
+    done("the compiled Java suite", how, javac.output())?;
+    Ok(format!("{}:{jars}", to.display()))
+}
+
+/// Compiles the C suite into `to` and returns the program.
+///
+/// # Errors
+/// When gcc or the client library is missing, or the suite does not compile.
+pub fn compile_c(to: &Path) -> Result<PathBuf, Missing> {
+    let program = to.join("suite");
+    let source = package_dir().join("clients/c/suite.c");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-std=gnu11", "-O1", "-Wall", "-Werror", "-DTHREADED"]);
+    gcc.arg("-o").arg(&program).arg(source).args(["-lzookeeper_mt", "-lpthread"]);
+    done("the compiled C suite", "install gcc and libzookeeper-mt-dev", gcc.output())?;
+    Ok(program)
+}
+
+/// Copies what a pom depends on into `to`; `proof` is a jar that is there when all are.
+fn fetch_jars(pom: &Path, to: &Path, proof: &str) -> Result<PathBuf, Missing> {
+    let _guard = FETCHING.lock();
+    if to.join(proof).is_file() {
+        return Ok(to.to_owned());
+    }
+    // Beside its place first: a broken download must not look like a whole one.
+    let part = to.with_extension("part");
+    let mut maven = Command::new("mvn");
+    maven.args(["-q", "-B", "dependency:copy-dependencies", "-f"]).arg(pom);
+    maven.arg(format!("-DoutputDirectory={}", part.display()));
+    let how = "install maven; it must be able to fetch them from Maven Central";
+    let what = format!("{} (jars of {})", to.display(), pom.display());
+    done(&what, how, maven.output())?;
+    fs::rename(&part, to).map_err(|error| missing(&what, "move them to their place", &error))?;
+    Ok(to.to_owned())
+}
+
+fn done(what: &str, how: &str, ran: io::Result<std::process::Output>) -> Result<(), Missing> {
+    let output = ran.map_err(|error| missing(what, how, &error))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    Err(missing(what, how, &String::from_utf8_lossy(&said)))
+}
+
+fn missing(what: &str, how: &str, cause: &dyn std::fmt::Display) -> Missing {
+    Missing { what: what.to_owned(), how: format!("{how} ({cause})") }
+}
