@@ -146,11 +146,11 @@ impl Control {
     ///
     /// # Errors
     /// When no port can be listened on.
-    pub fn start(server: Arc<Mutex<Server>>) -> io::Result<Self> {
+    pub fn start(server: &Arc<Mutex<Server>>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         // The thread must not keep the server alive when its test has ended.
-        let server = Arc::downgrade(&server);
+        let server = Arc::downgrade(server);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let (Ok(stream), Some(server)) = (stream, server.upgrade()) else { return };

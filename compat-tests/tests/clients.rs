@@ -24,7 +24,7 @@ const SUITE_WITHIN: Duration = Duration::from_secs(240);
 fn run(name: &str, mut suite: Command) {
     let server = Arc::new(Mutex::new(Server::start(client_settings()).unwrap()));
     let address = server.lock().unwrap().address();
-    let control = Control::start(Arc::clone(&server)).unwrap();
+    let control = Control::start(&server).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let report = dir.path().join("report");
     let out = File::create(&report).unwrap();
