@@ -66,7 +66,9 @@ const DEFAULT_FILTER: &str = "info,openraft=warn";
 /// [`LoggingError`] when the filter cannot be read, or when called twice.
 pub fn start(filter: Option<&str>, format: LogFormat) -> Result<(), LoggingError> {
     let filter = EnvFilter::builder().parse(filter.unwrap_or(DEFAULT_FILTER))?;
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr)
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
         .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()));
     let started = match format {
         LogFormat::Text => log.try_init(),
@@ -85,6 +87,9 @@ mod tests {
             assert_eq!(format.to_string().parse(), Ok(format));
         }
         assert!("xml".parse::<LogFormat>().is_err());
-        assert!(matches!(start(Some("no=such=level"), LogFormat::Text), Err(LoggingError::Filter(_))));
+        assert!(matches!(
+            start(Some("no=such=level"), LogFormat::Text),
+            Err(LoggingError::Filter(_))
+        ));
     }
 }

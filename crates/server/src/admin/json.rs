@@ -26,8 +26,8 @@ impl Json {
     }
 
     /// A text.
-    pub(super) fn text(value: impl ToString) -> Self {
-        Self::Text(value.to_string())
+    pub(super) fn text(value: impl Into<String>) -> Self {
+        Self::Text(value.into())
     }
 
     /// The whole value over several lines.

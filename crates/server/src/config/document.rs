@@ -21,10 +21,10 @@ pub fn document() -> String {
 }
 
 fn row(out: &mut String, key: &Key) {
-    let name = key.name.strip_suffix('*').map_or_else(
-        || format!("`{}`", key.name),
-        |prefix| format!("`{prefix}`…"),
-    );
+    let name = key
+        .name
+        .strip_suffix('*')
+        .map_or_else(|| format!("`{}`", key.name), |prefix| format!("`{prefix}`…"));
     let form = match key.form {
         Form::Text => "",
         Form::Bool => " (true or false)",

@@ -88,9 +88,8 @@ fn member(id: &str, setting: &Setting) -> Result<Member, ConfigError> {
     let mut addresses = Vec::new();
     let mut roles = Vec::new();
     for peer in peers.split('|') {
-        let (address, role) = peer_address(peer.trim()).ok_or_else(|| {
-            refused("expected host:peerPort:electionPort[:participant|observer]")
-        })?;
+        let (address, role) = peer_address(peer.trim())
+            .ok_or_else(|| refused("expected host:peerPort:electionPort[:participant|observer]"))?;
         if address.peer_port == address.election_port {
             return Err(refused("peer port and election port must differ"));
         }

@@ -11,9 +11,9 @@ pub mod keys;
 mod members;
 pub mod properties;
 pub mod raw;
-mod typed;
 #[cfg(test)]
 mod tests;
+mod typed;
 
 use std::path::{Path, PathBuf};
 
@@ -37,6 +37,7 @@ pub struct Overrides {
 impl Overrides {
     /// Adds a setting of the command line.
     #[must_use]
+    #[expect(clippy::needless_pass_by_value, reason = "so that ports and paths are given as is")]
     pub fn with(mut self, key: &str, value: impl ToString) -> Self {
         self.settings.push((key.to_owned(), value.to_string()));
         self

@@ -49,8 +49,8 @@ impl RawConfig {
     /// # Errors
     /// When it cannot be read, or is not a properties file.
     pub fn add_file(&mut self, file: &Path) -> Result<(), ConfigError> {
-        let bytes = fs::read(file)
-            .map_err(|error| ConfigError::Read { file: file.to_owned(), error })?;
+        let bytes =
+            fs::read(file).map_err(|error| ConfigError::Read { file: file.to_owned(), error })?;
         self.add_text(&bytes, file)?;
         self.text = String::from_utf8_lossy(&bytes).into_owned();
         Ok(())

@@ -22,6 +22,8 @@ pub struct Config {
     pub client_address: SocketAddr,
     /// `clientPortListenBacklog`: connections that may wait to be accepted.
     pub listen_backlog: i32,
+    /// The same as it was set, -1 when it was not: what `conf` prints.
+    pub listen_backlog_set: i32,
     /// `maxCnxns`: connections altogether; 0 for no limit.
     pub max_connections: usize,
     /// `maxClientCnxns`: connections from one address; 0 for no limit.
@@ -131,6 +133,7 @@ impl Whitelist {
 }
 
 const POSITIVE_INT: std::ops::RangeInclusive<i64> = 1..=i32::MAX as i64;
+const ANY_INT: std::ops::RangeInclusive<i64> = i32::MIN as i64..=i32::MAX as i64;
 const UP_TO_INT: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
 
 /// Makes a configuration of settings that were checked against the table of keys.
@@ -140,17 +143,16 @@ const UP_TO_INT: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
 pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
     let members = members::members(raw)?;
     single_server(&members)?;
-    let data_dir = absolute(raw.path("dataDir").ok_or(ConfigError::Missing {
-        key: "dataDir",
-        why: "",
-    })?);
+    let data_dir =
+        absolute(raw.path("dataDir").ok_or(ConfigError::Missing { key: "dataDir", why: "" })?);
     let data_log_dir = raw.path("dataLogDir").map_or_else(|| data_dir.clone(), absolute);
-    let tick_ms: u32 =
-        raw.number("tickTime", 3000, POSITIVE_INT, "milliseconds, more than 0")?;
+    let tick_ms: u32 = raw.number("tickTime", 3000, POSITIVE_INT, "milliseconds, more than 0")?;
     let digest_enabled = raw.flag("DigestAuthenticationProvider.enabled", true);
+    let backlog: i32 = raw.number("clientPortListenBacklog", -1, ANY_INT, "a number")?;
     Ok(Config {
         client_address: client_address(raw, &members, &data_dir)?,
-        listen_backlog: listen_backlog(raw)?,
+        listen_backlog: if backlog < 1 { JAVA_BACKLOG } else { backlog },
+        listen_backlog_set: backlog,
         max_connections: raw.number("maxCnxns", 0, UP_TO_INT, "a number of connections")?,
         max_connections_per_address: max_per_address(raw)?,
         tcp_keep_alive: raw.flag("clientTcpKeepAlive", false),
@@ -239,7 +241,8 @@ const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 fn unknown_host(raw: &RawConfig, members: &[Member], host: &str) -> ConfigError {
     let key = format!("server.{}", members.first().map_or(0, |member| member.id));
     let why = format!("{host} is not an address of this machine");
-    raw.get(&key).map_or(ConfigError::Conflict(why.clone()), |line| line.refused(&key, &why))
+    raw.get(&key)
+        .map_or_else(|| ConfigError::Conflict(why.clone()), |line| line.refused(&key, &why))
 }
 
 /// The member that this server is. With one line there is no doubt, unless `myid` says
@@ -254,9 +257,10 @@ fn own_member<'m>(
         Some(id) if id != member.id => {
             let key = format!("server.{}", member.id);
             let why = format!("the only member, but myid is {id}");
-            Err(raw.get(&key).map_or(ConfigError::Conflict(why.clone()), |line| {
-                line.refused(&key, &why)
-            }))
+            Err(raw.get(&key).map_or_else(
+                || ConfigError::Conflict(why.clone()),
+                |line| line.refused(&key, &why),
+            ))
         }
         Some(_) | None => Ok(Some(member)),
     }
@@ -268,17 +272,12 @@ fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
     found.next()
 }
 
-fn listen_backlog(raw: &mut RawConfig) -> Result<i32, ConfigError> {
-    let any = i64::from(i32::MIN)..=i64::from(i32::MAX);
-    let backlog = raw.number("clientPortListenBacklog", -1, any, "a number")?;
-    // Java's own default stands for everything below 1.
-    Ok(if backlog < 1 { 50 } else { backlog })
-}
+/// What Java listens with when the backlog is below 1.
+const JAVA_BACKLOG: i32 = 50;
 
 /// Compat: a negative limit is none, as the comparison in ZooKeeper comes out.
 fn max_per_address(raw: &mut RawConfig) -> Result<usize, ConfigError> {
-    let any = i64::from(i32::MIN)..=i64::from(i32::MAX);
-    let limit: i64 = raw.number("maxClientCnxns", 60, any, "a number of connections")?;
+    let limit: i64 = raw.number("maxClientCnxns", 60, ANY_INT, "a number of connections")?;
     Ok(usize::try_from(limit).unwrap_or(0))
 }
 
@@ -353,10 +352,10 @@ fn warn_of_providers(raw: &mut RawConfig) {
     let mut warnings = Vec::new();
     for (name, setting) in raw.with_prefix("authProvider.") {
         let is = |class: &&str| setting.value.ends_with(class);
-        if OFFERED.iter().any(|class| is(&class)) {
+        if OFFERED.iter().any(is) {
             continue;
         }
-        let what = if VALID.iter().any(|class| is(&class)) {
+        let what = if VALID.iter().any(is) {
             "its scheme is valid in ACLs, but authentication with it is not offered by this release"
         } else {
             "no such authentication provider, skipped"
@@ -373,10 +372,9 @@ fn required_schemes(raw: &RawConfig, digest_enabled: bool) -> Result<Vec<Box<str
     if raw.flag("sessionRequireClientSASLAuth", false) {
         required.push("sasl");
     } else if raw.flag("enforce.auth.enabled", false) {
-        let list = raw.text(SCHEMES).ok_or(ConfigError::Missing {
-            key: SCHEMES,
-            why: "enforce.auth.enabled is true",
-        })?;
+        let list = raw
+            .text(SCHEMES)
+            .ok_or(ConfigError::Missing { key: SCHEMES, why: "enforce.auth.enabled is true" })?;
         required.extend(list.split(',').map(str::trim).filter(|scheme| !scheme.is_empty()));
     }
     let offered = |scheme: &str| scheme == "ip" || (scheme == "digest" && digest_enabled);
@@ -428,8 +426,9 @@ const PORT: std::ops::RangeInclusive<i64> = 0..=u16::MAX as i64;
 fn host_or_any(raw: &RawConfig, key: &str, port: u16) -> Result<SocketAddr, ConfigError> {
     match raw.get(key) {
         None => Ok(SocketAddr::new(ANY, port)),
-        Some(host) => resolve(&host.value, port)
-            .ok_or_else(|| host.wrong(key, "an address of this machine")),
+        Some(host) => {
+            resolve(&host.value, port).ok_or_else(|| host.wrong(key, "an address of this machine"))
+        }
     }
 }
 

@@ -51,7 +51,11 @@ pub(super) const STORAGE: &[Key] = &[
         "1000",
         "a sync of the log that takes longer is logged and counted, in ms",
     ),
-    ignored("forceSync", Text, "a write is acknowledged once it is on the disk, whatever this says"),
+    ignored(
+        "forceSync",
+        Text,
+        "a write is acknowledged once it is on the disk, whatever this says",
+    ),
     ignored("txnLogSizeLimitInKb", Text, "the log rolls by itself"),
     meaningless("preAllocSize", Text, "the log is not preallocated"),
     meaningless("flushDelay", Text, "writes are grouped without timers"),
