@@ -29,6 +29,9 @@ pub trait CheckpointSource: Send {
 /// Takes the changes of a checkpoint.
 pub type CheckpointSink<'s> = dyn FnMut(&[u8], Option<&[u8]>) + 's;
 
+/// Takes the keys and values of a checkpoint, or refuses them.
+pub type CheckpointLoad<'l> = dyn FnMut(&[u8], &[u8]) -> Result<(), CheckpointError> + 'l;
+
 /// Keeps the newest checkpoint.
 pub trait CheckpointStore: Send + Sync + 'static {
     /// Adds the changes of `source`: all of them, with `meta`, or none. Durable on return.
@@ -48,7 +51,7 @@ pub trait CheckpointStore: Send + Sync + 'static {
     /// When it cannot be read, is damaged, or `load` refuses.
     fn read(
         &self,
-        load: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), CheckpointError>,
+        load: &mut CheckpointLoad<'_>,
     ) -> Result<Option<CheckpointMeta>, CheckpointError>;
 }
 

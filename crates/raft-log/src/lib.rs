@@ -32,7 +32,8 @@ mod raft;
 mod types;
 
 pub use checkpoints::{
-    CheckpointError, CheckpointMeta, CheckpointSink, CheckpointSource, CheckpointStore,
+    CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSink, CheckpointSource,
+    CheckpointStore,
 };
 pub use config::RaftLogConfig;
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};

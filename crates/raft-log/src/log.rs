@@ -25,7 +25,10 @@ use tokio::sync::oneshot;
 use crate::{
     disk::{DiskState, LogDisk, LogOp},
     log_thread::{Done, Job},
-    types::{Entry, LogId, Payload, Types, Vote, from_stored, log_id, position, stored_vote, to_stored, vote},
+    types::{
+        Entry, LogId, Payload, Types, Vote, from_stored, log_id, position, stored_vote, to_stored,
+        vote,
+    },
 };
 
 /// Most bytes read at once for replication and for apply.

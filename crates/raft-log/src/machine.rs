@@ -21,11 +21,16 @@ use parking_lot::Mutex;
 use tokio::sync::Notify;
 
 use crate::{
-    checkpoints::{CheckpointError, CheckpointMeta, CheckpointSource, CheckpointStore},
+    checkpoints::{
+        CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore,
+    },
     codec,
     disk::LogPosition,
     proposer::Proposer,
-    types::{Entry, LogId, Payload as RaftPayload, SnapshotMeta, StoredMembership, Types, log_id, position},
+    types::{
+        Entry, LogId, Payload as RaftPayload, SnapshotMeta, StoredMembership, Types, log_id,
+        position,
+    },
 };
 
 /// Entries handed to the machine at once.
@@ -51,8 +56,8 @@ pub trait Machine: Send + Sync + 'static {
 }
 
 /// Gives every key and value of a checkpoint to the function it is called with.
-pub type ReadCheckpoint<'r> = dyn FnMut(&mut dyn FnMut(&[u8], &[u8]) -> Result<(), CheckpointError>) -> Result<(), CheckpointError>
-    + 'r;
+pub type ReadCheckpoint<'r> =
+    dyn FnMut(&mut CheckpointLoad<'_>) -> Result<(), CheckpointError> + 'r;
 
 /// A committed entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -164,9 +169,9 @@ impl Adapter {
         })
     }
 
-    fn apply_some(&mut self, entries: Vec<Committed>) {
-        self.due.count(&entries);
-        let own = self.machine.apply(&entries);
+    fn apply_some(&self, entries: &[Committed]) {
+        self.due.count(entries);
+        let own = self.machine.apply(entries);
         self.proposer.applied(own);
     }
 
@@ -205,7 +210,7 @@ impl RaftStateMachine<Types> for Adapter {
                 committed.push(self.committed(&entry));
                 responders.extend(responder);
             }
-            self.apply_some(committed);
+            self.apply_some(&committed);
             for responder in responders {
                 responder.send(());
             }
@@ -252,11 +257,12 @@ pub(crate) struct Builder {
 impl RaftSnapshotBuilder<Types> for Builder {
     type SnapshotData = CheckpointHandle;
 
-    async fn build_snapshot(
-        &mut self,
-    ) -> io::Result<alias::SnapshotOf<Types, CheckpointHandle>> {
-        let mut source =
-            self.source.get_mut().take().ok_or_else(|| io::Error::other("a checkpoint is built once"))?;
+    async fn build_snapshot(&mut self) -> io::Result<alias::SnapshotOf<Types, CheckpointHandle>> {
+        let mut source = self
+            .source
+            .get_mut()
+            .take()
+            .ok_or_else(|| io::Error::other("a checkpoint is built once"))?;
         let (checkpoints, meta) = (Arc::clone(&self.checkpoints), stored(&self.meta));
         let written = tokio::task::spawn_blocking(move || {
             let written = checkpoints.write(&meta, source.as_mut());

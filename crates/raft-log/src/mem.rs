@@ -6,7 +6,9 @@ use std::{collections::BTreeMap, io};
 use parking_lot::Mutex;
 
 use crate::{
-    checkpoints::{CheckpointError, CheckpointMeta, CheckpointSource, CheckpointStore},
+    checkpoints::{
+        CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore,
+    },
     disk::{DiskState, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote},
 };
 
@@ -78,10 +80,16 @@ impl LogDisk for MemLog {
     }
 }
 
+#[derive(Debug, Default)]
+struct Checkpoint {
+    meta: Option<CheckpointMeta>,
+    values: BTreeMap<Vec<u8>, Vec<u8>>,
+}
+
 /// A checkpoint in memory.
 #[derive(Debug, Default)]
 pub struct MemCheckpoints {
-    inner: Mutex<(Option<CheckpointMeta>, BTreeMap<Vec<u8>, Vec<u8>>)>,
+    inner: Mutex<Checkpoint>,
 }
 
 impl CheckpointStore for MemCheckpoints {
@@ -95,11 +103,11 @@ impl CheckpointStore for MemCheckpoints {
             changes.push((key.to_vec(), value.map(<[u8]>::to_vec)));
         }) {}
         let mut inner = self.inner.lock();
-        inner.0 = Some(meta.clone());
+        inner.meta = Some(meta.clone());
         for (key, value) in changes {
             match value {
-                Some(value) => drop(inner.1.insert(key, value)),
-                None => drop(inner.1.remove(&key)),
+                Some(value) => drop(inner.values.insert(key, value)),
+                None => drop(inner.values.remove(&key)),
             }
         }
         Ok(())
@@ -107,12 +115,12 @@ impl CheckpointStore for MemCheckpoints {
 
     fn read(
         &self,
-        load: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), CheckpointError>,
+        load: &mut CheckpointLoad<'_>,
     ) -> Result<Option<CheckpointMeta>, CheckpointError> {
         let inner = self.inner.lock();
-        for (key, value) in &inner.1 {
+        for (key, value) in &inner.values {
             load(key, value)?;
         }
-        Ok(inner.0.clone())
+        Ok(inner.meta.clone())
     }
 }

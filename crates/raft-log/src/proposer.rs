@@ -116,7 +116,8 @@ impl Proposer {
         if queue.disk_full && !may_fill_disk(command) {
             return Err(Busy::DiskFull);
         }
-        if queue.waiting_commands >= WAITING_COMMANDS_MAX || queue.waiting_bytes >= WAITING_BYTES_MAX
+        if queue.waiting_commands >= WAITING_COMMANDS_MAX
+            || queue.waiting_bytes >= WAITING_BYTES_MAX
         {
             return Err(Busy::Full);
         }

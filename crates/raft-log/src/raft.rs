@@ -247,9 +247,8 @@ async fn feed(raft: &ThisRaft, proposer: &Proposer) {
     }
 }
 
-type Answer = oneshot::Receiver<
-    Result<openraft::raft::ClientWriteResponse<Types>, ClientWriteError<Types>>,
->;
+type Answer =
+    oneshot::Receiver<Result<openraft::raft::ClientWriteResponse<Types>, ClientWriteError<Types>>>;
 
 /// `None` when openraft has stopped.
 async fn send(raft: &ThisRaft, batch: Batch) -> Option<Answer> {

@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
-use raft_log::{CheckpointError, CheckpointMeta, CheckpointSource, CheckpointStore, LogPosition};
+use raft_log::{
+    CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore, LogPosition,
+};
 use rocksdb::{DB, FlushOptions, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
 
 use crate::{data_dir::DataDir, error::StoreError, options, value};
@@ -37,10 +39,10 @@ impl RocksCheckpoints {
 
     fn failed(&self, error: &rocksdb::Error) -> CheckpointError {
         let message = format!("{}: {error}", self.path.display());
-        match error.kind() {
-            rocksdb::ErrorKind::Corruption => CheckpointError::Damaged(message),
-            _ => CheckpointError::Io(std::io::Error::other(message)),
+        if error.kind() == rocksdb::ErrorKind::Corruption {
+            return CheckpointError::Damaged(message);
         }
+        CheckpointError::Io(std::io::Error::other(message))
     }
 }
 
@@ -70,7 +72,7 @@ impl CheckpointStore for RocksCheckpoints {
 
     fn read(
         &self,
-        load: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), CheckpointError>,
+        load: &mut CheckpointLoad<'_>,
     ) -> Result<Option<CheckpointMeta>, CheckpointError> {
         let mut meta = None;
         let mut options = ReadOptions::default();

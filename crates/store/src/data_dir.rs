@@ -115,9 +115,8 @@ impl Identity {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let field = |name: &str| {
-            text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-        };
+        let field =
+            |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         Some(Self {
             cluster: u64::from_str_radix(field("cluster")?, 16).ok()?,
             node: u64::from_str_radix(field("node")?, 16).ok()?,
@@ -168,7 +167,7 @@ fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
         file.write_all(contents)?;
         file.sync_all()?;
         fs::rename(&part, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
     })();
     written.map_err(StoreError::io(path))
 }

@@ -32,6 +32,9 @@ const ENTRY_FORMAT: u8 = 1;
 /// How old the mark may be while the log is written.
 const MARK_EVERY: Duration = Duration::from_millis(100);
 
+/// A key and a value.
+type Pair = (Box<[u8]>, Box<[u8]>);
+
 /// A durable log.
 #[derive(Debug)]
 pub struct RocksLog {
@@ -115,7 +118,8 @@ impl RocksLog {
 
     /// A log that ends before its mark, or has an older vote, lost what was promised.
     fn compare(&self, found: &DiskState, marked: Mark) -> Result<(), StoreError> {
-        let show = |last: Option<LogPosition>| last.map_or("none".to_owned(), |at| at.to_string());
+        let show =
+            |last: Option<LogPosition>| last.map_or_else(|| "none".to_owned(), |at| at.to_string());
         if found.last < marked.last {
             return Err(StoreError::Damaged {
                 path: self.path.clone(),
@@ -148,10 +152,7 @@ impl RocksLog {
         }
     }
 
-    fn iterate(
-        &self,
-        start: u64,
-    ) -> impl Iterator<Item = Result<(Box<[u8]>, Box<[u8]>), rocksdb::Error>> {
+    fn iterate(&self, start: u64) -> impl Iterator<Item = Result<Pair, rocksdb::Error>> {
         let mut options = ReadOptions::default();
         options.fill_cache(false);
         options.set_readahead_size(1 << 20);
@@ -240,9 +241,9 @@ impl LogDisk for RocksLog {
         let batch = self.batch(group, &mut writer);
         let mut options = WriteOptions::default();
         options.set_sync(sync);
-        self.db.write_opt(batch, &options).map_err(|error| {
-            io::Error::other(format!("{}: {error}", self.path.display()))
-        })?;
+        self.db
+            .write_opt(batch, &options)
+            .map_err(|error| io::Error::other(format!("{}: {error}", self.path.display())))?;
         let voted = group.iter().any(|op| matches!(op, LogOp::Vote(_)));
         if sync && (voted || writer.marked.elapsed() >= MARK_EVERY) {
             writer.write_mark()?;

@@ -66,7 +66,8 @@ impl MarkFile {
                 newest = Some(found);
             }
         }
-        let damaged = |what: &str| StoreError::Damaged { path: path.to_owned(), what: what.to_owned() };
+        let damaged =
+            |what: &str| StoreError::Damaged { path: path.to_owned(), what: what.to_owned() };
         match &newest {
             Some(slot) if slot.identity != ours => {
                 return Err(damaged("it belongs to another server's log"));

@@ -152,9 +152,7 @@ fn element(record: wire::Op<'_>) -> Result<Op<'_>, CodecError> {
             let wire::Check { path, version } = Record::from_exact_bytes(body)?;
             Op::Check { path, version }
         }
-        kind::REJECT => {
-            Op::Reject(reject::reject(wire::Reject::from_exact_bytes(body)?.reason)?)
-        }
+        kind::REJECT => Op::Reject(reject::reject(wire::Reject::from_exact_bytes(body)?.reason)?),
         kind::OPEN_SESSION => {
             Op::OpenSession { timeout_ms: wire::OpenSession::from_exact_bytes(body)?.timeout }
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::{Bytes, BytesMut};
-use jute::{Decoded, DecodeError, DecodeErrorKind, Input, finish};
+use jute::{DecodeError, DecodeErrorKind, Decoded, Input, finish};
 
 use crate::{
     disk::LogPosition,
