@@ -35,7 +35,7 @@ const OUT_HIGH_WATER: usize = lane::OUT_HIGH_WATER;
 
 /// Why a connection ended. Logged at debug: clients come and go.
 #[derive(Debug, thiserror::Error)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The client closed its side.
     #[error("closed by the client")]
     ByClient,
@@ -60,7 +60,7 @@ pub enum Ended {
 }
 
 /// Serves one connection until it ends.
-pub async fn serve(
+pub(crate) async fn serve(
     stream: TcpStream,
     remote: SocketAddr,
     service: &Arc<Service>,

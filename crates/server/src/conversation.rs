@@ -28,7 +28,7 @@ const DEFERRED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What cannot be answered, only ended.
 #[derive(Debug, thiserror::Error)]
-pub enum ProtocolError {
+pub(crate) enum ProtocolError {
     /// The length of a frame is out of bounds.
     #[error("frame: {0}")]
     Frame(#[from] FrameError),
@@ -42,7 +42,7 @@ pub enum ProtocolError {
 
 /// How far [`Conversation::take`] came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub(crate) enum Progress {
     /// All whole frames were taken.
     NeedsInput,
     /// The log has no room: try again when it has.
@@ -68,7 +68,7 @@ struct Hold<'c> {
 
 /// One client's conversation with this server.
 #[derive(Debug)]
-pub struct Conversation {
+pub(crate) struct Conversation {
     service: Arc<Service>,
     link: Arc<Link>,
     phase: Phase,
@@ -88,7 +88,7 @@ pub struct Conversation {
 
 impl Conversation {
     /// A conversation in which nothing was said yet.
-    pub fn new(service: Arc<Service>, link: Arc<Link>) -> Self {
+    pub(crate) fn new(service: Arc<Service>, link: Arc<Link>) -> Self {
         let identities = Identities::of_peer(link.remote.ip());
         link.lane.lock().set_identities(identities.clone());
         Self {
@@ -105,23 +105,23 @@ impl Conversation {
     }
 
     /// Whether the connection ends once everything is sent.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         self.finished || self.phase == Phase::Closing
     }
 
     /// Takes nothing more.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         self.finished = true;
     }
 
     /// Notes what was moved from the lane to the output.
-    pub fn note_collected(&mut self, collected: &Collected) {
+    pub(crate) fn note_collected(&mut self, collected: &Collected) {
         self.phase = collected.phase;
         self.sent += collected.frames;
     }
 
     /// Adds what was counted since the last time to the connection's figures.
-    pub fn publish_stats(&mut self) {
+    pub(crate) fn publish_stats(&mut self) {
         if self.received == 0 && self.sent == 0 {
             return;
         }
@@ -136,7 +136,7 @@ impl Conversation {
     ///
     /// # Errors
     /// [`ProtocolError`] when the connection must be closed without a reply.
-    pub fn take(
+    pub(crate) fn take(
         &mut self,
         input: &[u8],
         output: &mut BytesMut,

@@ -17,21 +17,19 @@ use std::{
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use raft_log::{Committed, Payload, codec};
 use session::{Delivery, Reader, WatchLimits, WatchTable};
-use tree::{
-    Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State,
-};
+use tree::{Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State};
 
 use crate::{clock::Clock, figures::Figures, link::Link, links::Links, liveness::Liveness};
 
 /// The state of this server and everybody who is attached to it.
 #[derive(Debug)]
-pub struct Core {
+pub(crate) struct Core {
     state: RwLock<State>,
     watches: Mutex<WatchTable>,
     /// Who is connected, and who holds which session here.
-    pub links: Links,
+    pub(crate) links: Links,
     /// When sessions were last heard, as far as this server has to know.
-    pub liveness: Liveness,
+    pub(crate) liveness: Liveness,
     /// Own commands on their way through the log, oldest first.
     awaiting: Mutex<VecDeque<Awaiting>>,
     /// How many requests are in [`Self::awaiting`]; read by every connection.
@@ -42,27 +40,27 @@ pub struct Core {
     /// `skipACL` and such, for reads that are answered at apply.
     flags: CommandFlags,
     /// The server's figures.
-    pub metrics: Arc<Figures>,
+    pub(crate) metrics: Arc<Figures>,
     /// The server's clocks.
-    pub clock: Clock,
+    pub(crate) clock: Clock,
 }
 
 /// A command of this server that was proposed and is not applied yet.
 #[derive(Debug)]
-pub struct Awaiting {
+pub(crate) struct Awaiting {
     /// Its number at this origin.
-    pub sequence: u64,
+    pub(crate) sequence: u64,
     /// Who waits for the outcome; nobody for the leader's own commands.
-    pub link: Option<Arc<Link>>,
+    pub(crate) link: Option<Arc<Link>>,
     /// When it was proposed, in monotonic microseconds.
-    pub since_us: u64,
+    pub(crate) since_us: u64,
 }
 
 impl Core {
     /// An empty core: the state is that of a fresh server until a checkpoint is loaded.
     ///
     /// `seed` should differ from run to run: it keys the watch table's hashes.
-    pub fn new(
+    pub(crate) fn new(
         clock: Clock,
         metrics: Arc<Figures>,
         tick_ms: u32,
@@ -86,17 +84,17 @@ impl Core {
 
     /// Says which commands in the log are this server's own. Called once, before any
     /// command is proposed.
-    pub fn set_origin(&self, origin: OriginId) {
+    pub(crate) fn set_origin(&self, origin: OriginId) {
         assert!(self.origin.set(origin).is_ok(), "the origin is set once, at start");
     }
 
     /// Settings that decide what reads may see.
-    pub fn flags(&self) -> CommandFlags {
+    pub(crate) fn flags(&self) -> CommandFlags {
         self.flags
     }
 
     /// The state, for reading. Hold it for a bounded number of queries.
-    pub fn read(&self) -> RwLockReadGuard<'_, State> {
+    pub(crate) fn read(&self) -> RwLockReadGuard<'_, State> {
         self.state.read()
     }
 
@@ -106,24 +104,24 @@ impl Core {
     }
 
     /// The watch table. Take it only with the state's lock held, or with none.
-    pub fn watches(&self) -> MutexGuard<'_, WatchTable> {
+    pub(crate) fn watches(&self) -> MutexGuard<'_, WatchTable> {
         self.watches.lock()
     }
 
     /// How many requests of clients wait for the log.
-    pub fn outstanding(&self) -> usize {
+    pub(crate) fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::Relaxed)
     }
 
     /// Notes a proposed command. Called in the order of the sequence numbers.
-    pub fn await_outcome(&self, awaiting: Awaiting) {
+    pub(crate) fn await_outcome(&self, awaiting: Awaiting) {
         self.awaiting.lock().push_back(awaiting);
         self.outstanding.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Applies committed entries in order; everything they cause is on the lanes on return.
     /// Returns the number of the last own command in the state.
-    pub fn apply(&self, entries: &[Committed]) -> u64 {
+    pub(crate) fn apply(&self, entries: &[Committed]) -> u64 {
         let mut rung = Vec::new();
         for entry in entries {
             let mut state = self.state.write();

@@ -11,7 +11,8 @@ pub(crate) fn answer(service: &Service, input: &mut BytesMut) -> Option<Vec<u8>>
     let first = input.first_chunk::<4>()?;
     let word = FourLetterWord::parse(*first)?;
     if !service.config.four_letter.allows(word.as_str()) {
-        let text = format!("{} is not executed because it is not in the whitelist.\n", word.as_str());
+        let text =
+            format!("{} is not executed because it is not in the whitelist.\n", word.as_str());
         return Some(text.into_bytes());
     }
     let state = service.core.read();

@@ -11,7 +11,7 @@ use tree::{Command, CommandFlags, Millis, Op, Owner, SessionId};
 use crate::service::Service;
 
 /// Proposes the end of silent sessions, once a tick, until told to stop.
-pub async fn expire_sessions(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn expire_sessions(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     let mut tick = tokio::time::interval(Duration::from_millis(u64::from(service.config.tick_ms)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -33,7 +33,7 @@ pub async fn expire_sessions(service: Arc<Service>, mut stop: watch::Receiver<bo
 }
 
 /// Proposes the removal of emptied containers and outlived TTL znodes, until told to stop.
-pub async fn reap_znodes(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn reap_znodes(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     let limits = &service.config.containers;
     let mut check = tokio::time::interval(Duration::from_millis(limits.check_interval_ms.max(1)));
     check.set_missed_tick_behavior(MissedTickBehavior::Delay);

@@ -18,28 +18,33 @@ use crate::figures::ConnectionStats;
 
 /// The shared handle of one client connection.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     /// Unique for ever, across servers and restarts: a session's owner in the state.
-    pub owner: Owner,
+    pub(crate) owner: Owner,
     /// The peer.
-    pub remote: SocketAddr,
+    pub(crate) remote: SocketAddr,
     /// Replies and events on their way out, and the requests that wait for the log.
-    pub lane: Mutex<Lane>,
+    pub(crate) lane: Mutex<Lane>,
     /// Rung when the lane has something to send or the connection must close.
-    pub bell: Notify,
+    pub(crate) bell: Notify,
     /// When the client was last heard, in monotonic milliseconds.
-    pub heard_ms: AtomicU64,
+    pub(crate) heard_ms: AtomicU64,
     /// The session, once established; 0 before.
     session: AtomicI64,
     /// Set when the connection is to be dropped without another byte.
     dropped: AtomicBool,
     /// What `cons` and `stat` print.
-    pub stats: Mutex<ConnectionStats>,
+    pub(crate) stats: Mutex<ConnectionStats>,
 }
 
 impl Link {
     /// A new connection that has not said anything yet.
-    pub fn new(owner: Owner, remote: SocketAddr, now_ms: u64, stats: ConnectionStats) -> Self {
+    pub(crate) fn new(
+        owner: Owner,
+        remote: SocketAddr,
+        now_ms: u64,
+        stats: ConnectionStats,
+    ) -> Self {
         Self {
             owner,
             remote,
@@ -53,28 +58,28 @@ impl Link {
     }
 
     /// The connection's key in the watch table.
-    pub fn watcher(&self) -> WatcherId {
+    pub(crate) fn watcher(&self) -> WatcherId {
         WatcherId(self.owner.0)
     }
 
     /// The session that this connection was given, or [`SessionId::NONE`].
-    pub fn session(&self) -> SessionId {
+    pub(crate) fn session(&self) -> SessionId {
         SessionId(self.session.load(Ordering::Acquire))
     }
 
     /// Records the session that the connection is asking for or was given.
-    pub fn set_session(&self, session: SessionId) {
+    pub(crate) fn set_session(&self, session: SessionId) {
         self.session.store(session.0, Ordering::Release);
     }
 
     /// Asks the connection's task to close the socket at once, sending nothing more.
-    pub fn drop_silently(&self) {
+    pub(crate) fn drop_silently(&self) {
         self.dropped.store(true, Ordering::Release);
         self.bell.notify_one();
     }
 
     /// Whether [`Self::drop_silently`] was called.
-    pub fn is_dropped(&self) -> bool {
+    pub(crate) fn is_dropped(&self) -> bool {
         self.dropped.load(Ordering::Acquire)
     }
 }

@@ -2,11 +2,7 @@
 //!
 //! Holds handles only; what is said on a connection is in its lane.
 
-use std::{
-    collections::HashMap,
-    net::IpAddr,
-    sync::Arc,
-};
+use std::{collections::HashMap, net::IpAddr, sync::Arc};
 
 use parking_lot::Mutex;
 use session::WatcherId;
@@ -16,7 +12,7 @@ use crate::link::Link;
 
 /// The connections of this server.
 #[derive(Debug, Default)]
-pub struct Links {
+pub(crate) struct Links {
     by_watcher: Mutex<HashMap<u64, Arc<Link>>>,
     by_session: Mutex<HashMap<SessionId, Arc<Link>>>,
     by_address: Mutex<HashMap<IpAddr, usize>>,
@@ -24,7 +20,7 @@ pub struct Links {
 
 /// Why a connection is not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// `maxCnxns` connections are open.
     TooMany,
     /// `maxClientCnxns` connections are open from this address.
@@ -34,7 +30,12 @@ pub enum Refusal {
 impl Links {
     /// Takes a place for a connection from `address`, or says why there is none.
     /// A limit of 0 means no limit.
-    pub fn admit(&self, address: IpAddr, max: usize, max_per_address: usize) -> Result<(), Refusal> {
+    pub(crate) fn admit(
+        &self,
+        address: IpAddr,
+        max: usize,
+        max_per_address: usize,
+    ) -> Result<(), Refusal> {
         let mut by_address = self.by_address.lock();
         if max > 0 && by_address.values().sum::<usize>() >= max {
             return Err(Refusal::TooMany);
@@ -48,7 +49,7 @@ impl Links {
     }
 
     /// Gives back a place taken with [`Self::admit`].
-    pub fn leave(&self, address: IpAddr) {
+    pub(crate) fn leave(&self, address: IpAddr) {
         let mut by_address = self.by_address.lock();
         if let Some(count) = by_address.get_mut(&address) {
             *count -= 1;
@@ -59,43 +60,43 @@ impl Links {
     }
 
     /// How many connections are open, those that never said anything included.
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.by_address.lock().values().sum()
     }
 
     /// Adds a connection that starts the client protocol.
-    pub fn add(&self, link: Arc<Link>) {
+    pub(crate) fn add(&self, link: Arc<Link>) {
         self.by_watcher.lock().insert(link.watcher().0, link);
     }
 
     /// Forgets a connection. Its session stays, for the client to come back to.
-    pub fn remove(&self, link: &Link) {
+    pub(crate) fn remove(&self, link: &Link) {
         self.by_watcher.lock().remove(&link.watcher().0);
     }
 
     /// The connection with this key.
-    pub fn by_watcher(&self, watcher: WatcherId) -> Option<Arc<Link>> {
+    pub(crate) fn by_watcher(&self, watcher: WatcherId) -> Option<Arc<Link>> {
         self.by_watcher.lock().get(&watcher.0).cloned()
     }
 
     /// The connection that holds, or last held, a session here.
-    pub fn by_session(&self, session: SessionId) -> Option<Arc<Link>> {
+    pub(crate) fn by_session(&self, session: SessionId) -> Option<Arc<Link>> {
         self.by_session.lock().get(&session).cloned()
     }
 
     /// Makes `link` the holder of `session`; returns the one before, if it was another.
-    pub fn hold_session(&self, session: SessionId, link: Arc<Link>) -> Option<Arc<Link>> {
+    pub(crate) fn hold_session(&self, session: SessionId, link: Arc<Link>) -> Option<Arc<Link>> {
         let owner = link.owner;
         self.by_session.lock().insert(session, link).filter(|former| former.owner != owner)
     }
 
     /// The session is no longer held here; returns who held it.
-    pub fn release_session(&self, session: SessionId) -> Option<Arc<Link>> {
+    pub(crate) fn release_session(&self, session: SessionId) -> Option<Arc<Link>> {
         self.by_session.lock().remove(&session)
     }
 
     /// All connections that speak the client protocol, in the order they came.
-    pub fn all(&self) -> Vec<Arc<Link>> {
+    pub(crate) fn all(&self) -> Vec<Arc<Link>> {
         let mut all: Vec<_> = self.by_watcher.lock().values().cloned().collect();
         all.sort_by_key(|link| link.owner);
         all

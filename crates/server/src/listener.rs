@@ -17,7 +17,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// What the system says when the address cannot be bound.
-pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
+pub(crate) fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() && address.ip().is_unspecified() {
@@ -31,7 +31,11 @@ pub fn bind(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
 }
 
 /// Accepts until told to stop.
-pub async fn run(listener: TcpListener, service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+pub(crate) async fn run(
+    listener: TcpListener,
+    service: Arc<Service>,
+    mut stop: watch::Receiver<bool>,
+) {
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -48,10 +52,16 @@ pub async fn run(listener: TcpListener, service: Arc<Service>, mut stop: watch::
 }
 
 /// Starts the connection's task, or closes the socket without a byte, as ZooKeeper does.
-fn admit(stream: TcpStream, remote: SocketAddr, service: &Arc<Service>, stop: &watch::Receiver<bool>) {
+fn admit(
+    stream: TcpStream,
+    remote: SocketAddr,
+    service: &Arc<Service>,
+    stop: &watch::Receiver<bool>,
+) {
     let config = &service.config;
     let links = &service.core.links;
-    if let Err(refusal) = links.admit(remote.ip(), config.max_connections, config.max_connections_per_address)
+    if let Err(refusal) =
+        links.admit(remote.ip(), config.max_connections, config.max_connections_per_address)
     {
         service.core.metrics.connection_rejected();
         tracing::warn!(%remote, ?refusal, "connection refused");

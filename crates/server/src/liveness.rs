@@ -12,35 +12,35 @@ use crate::links::Links;
 
 /// The expiry queue of the server that leads.
 #[derive(Debug)]
-pub struct Liveness {
+pub(crate) struct Liveness {
     queue: Mutex<ExpiryQueue>,
 }
 
 impl Liveness {
     /// An empty queue whose buckets are one tick wide.
-    pub fn new(tick_ms: u32) -> Self {
+    pub(crate) fn new(tick_ms: u32) -> Self {
         Self { queue: Mutex::new(ExpiryQueue::new(u64::from(tick_ms))) }
     }
 
     /// A session was opened or attached: it has a full timeout from `now_ms`.
-    pub fn opened(&self, session: SessionId, timeout_ms: i32, now_ms: u64) {
+    pub(crate) fn opened(&self, session: SessionId, timeout_ms: i32, now_ms: u64) {
         self.queue.lock().set_timeout(session, timeout_ms, now_ms);
     }
 
     /// A session ended.
-    pub fn closed(&self, session: SessionId) {
+    pub(crate) fn closed(&self, session: SessionId) {
         self.queue.lock().remove(session);
     }
 
     /// Leadership begins: every session gets a full timeout.
-    pub fn restart(&self, state: &State, now_ms: u64) {
+    pub(crate) fn restart(&self, state: &State, now_ms: u64) {
         let sessions = state.sessions().map(|(id, session)| (id, session.timeout_ms));
         self.queue.lock().restart(now_ms, sessions);
     }
 
     /// The sessions that were silent for their whole timeout. They stay in the queue's
     /// hands until [`Self::closed`]; one that is attached meanwhile starts anew.
-    pub fn expired(&self, links: &Links, now_ms: u64) -> Vec<SessionId> {
+    pub(crate) fn expired(&self, links: &Links, now_ms: u64) -> Vec<SessionId> {
         self.queue.lock().poll_expired(now_ms, &mut |session| {
             links
                 .by_session(session)
@@ -49,7 +49,7 @@ impl Liveness {
     }
 
     /// The buckets, for the `dump` command: deadline in monotonic milliseconds, sessions.
-    pub fn buckets(&self) -> Vec<(u64, Vec<SessionId>)> {
+    pub(crate) fn buckets(&self) -> Vec<(u64, Vec<SessionId>)> {
         self.queue.lock().buckets()
     }
 }

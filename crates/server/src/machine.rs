@@ -15,7 +15,7 @@ const CHUNK_BYTES: usize = 256 * 1024;
 
 /// Hands committed entries to the [`Core`].
 #[derive(Debug)]
-pub struct CoreMachine(pub Arc<Core>);
+pub(crate) struct CoreMachine(pub(crate) Arc<Core>);
 
 impl Machine for CoreMachine {
     fn apply(&self, entries: &[Committed]) -> u64 {
@@ -32,17 +32,17 @@ impl Machine for CoreMachine {
         let mut any = false;
         read(&mut |key, value| {
             any = true;
-            loader.load(key, value).map_err(damaged)
+            loader.load(key, value).map_err(|error| damaged(&error))
         })?;
         // Without a checkpoint the state stays that of a fresh server.
         if any {
-            *self.0.write() = loader.finish().map_err(damaged)?;
+            *self.0.write() = loader.finish().map_err(|error| damaged(&error))?;
         }
         Ok(())
     }
 }
 
-fn damaged(error: LoadError) -> CheckpointError {
+fn damaged(error: &LoadError) -> CheckpointError {
     CheckpointError::Damaged(error.to_string())
 }
 

@@ -13,8 +13,8 @@ use store::{DataDir, RocksCheckpoints, RocksLog};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    clock::Clock, config::Config, core::Core, disk_watch, figures::Figures, leader_duties, listener,
-    machine::CoreMachine, service::Service,
+    clock::Clock, config::Config, core::Core, disk_watch, figures::Figures, leader_duties,
+    listener, machine::CoreMachine, service::Service,
 };
 
 /// The id that ZooKeeper's standalone servers put into session ids.

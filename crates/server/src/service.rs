@@ -18,26 +18,26 @@ use crate::{
 
 /// The running server, as its tasks see it.
 #[derive(Debug)]
-pub struct Service {
+pub(crate) struct Service {
     /// What was configured.
-    pub config: Config,
+    pub(crate) config: Config,
     /// The part of it that decides how requests are understood.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     /// Who may be who.
-    pub auth: AuthConfig,
+    pub(crate) auth: AuthConfig,
     /// State, watches, connections.
-    pub core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     /// Where commands go.
-    pub proposer: Proposer,
+    pub(crate) proposer: Proposer,
     /// Where new session ids come from.
-    pub session_ids: Mutex<SessionIds>,
+    pub(crate) session_ids: Mutex<SessionIds>,
     /// The next connection's owner number.
-    pub next_owner: AtomicU64,
+    pub(crate) next_owner: AtomicU64,
 }
 
 impl Service {
     /// A number for a new connection that no other connection ever has.
-    pub fn draw_owner(&self) -> Owner {
+    pub(crate) fn draw_owner(&self) -> Owner {
         Owner(self.next_owner.fetch_add(1, Ordering::Relaxed))
     }
 
@@ -45,7 +45,11 @@ impl Service {
     ///
     /// # Errors
     /// [`Busy`] when the queue is full: nothing was taken, try again when it is ready.
-    pub fn propose(&self, command: &Command<'_>, link: Option<&Arc<Link>>) -> Result<(), Busy> {
+    pub(crate) fn propose(
+        &self,
+        command: &Command<'_>,
+        link: Option<&Arc<Link>>,
+    ) -> Result<(), Busy> {
         let since_us = self.core.clock.monotonic_us();
         self.proposer.propose(self.core.clock.wall(), command, |sequence| {
             self.core.await_outcome(Awaiting { sequence, link: link.cloned(), since_us });

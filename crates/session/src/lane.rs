@@ -211,7 +211,8 @@ impl Lane {
     /// Answers the requests at the head of the queue that no write stands before, as long
     /// as the client keeps up with reading.
     pub fn run(&mut self, reader: &mut Reader<'_>) {
-        while self.out.len() < OUT_HIGH_WATER && self.is_runnable() && self.phase != Phase::Closing {
+        while self.out.len() < OUT_HIGH_WATER && self.is_runnable() && self.phase != Phase::Closing
+        {
             let after = match self.owed.pop_front() {
                 Some(Owed::Frame { frame, identities }) => {
                     self.deferred_bytes -= frame.len();
