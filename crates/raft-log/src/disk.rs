@@ -98,6 +98,14 @@ pub trait LogDisk: Send + Sync + 'static {
     /// Any error is final: the log is not written again.
     fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()>;
 
+    /// Called by the thread that writes when nothing was written for a while.
+    ///
+    /// # Errors
+    /// As for [`Self::write`]: final.
+    fn rest(&self) -> io::Result<()> {
+        Ok(())
+    }
+
     /// Reads the entries from `start` up to but not including `end`. Stops early, but not
     /// before the first entry, once `bytes_max` were read.
     ///

@@ -27,6 +27,7 @@ mod log_thread;
 mod machine;
 pub mod mem;
 mod network;
+mod panic;
 mod proposer;
 mod raft;
 mod types;

@@ -11,6 +11,7 @@ use std::{
         mpsc,
     },
     thread,
+    time::Duration,
 };
 
 use openraft::storage::IOFlushed;
@@ -18,6 +19,7 @@ use tokio::sync::{oneshot, watch};
 
 use crate::{
     disk::{LogDisk, LogOp},
+    panic::abort_on_panic,
     types::Types,
 };
 
@@ -26,9 +28,12 @@ const GROUP_OPS_MAX: usize = 4096;
 /// Most bytes of entries in one group, give or take the last change.
 const GROUP_BYTES_MAX: usize = 4 << 20;
 
-/// One change and who waits for it.
+/// How long nothing is written before the disk is told that it may rest.
+const REST_AFTER: Duration = Duration::from_millis(100);
+
+/// Changes that belong together and who waits for them.
 pub(crate) struct Job {
-    pub(crate) op: LogOp,
+    pub(crate) ops: Vec<LogOp>,
     pub(crate) done: Done,
 }
 
@@ -38,8 +43,6 @@ pub(crate) enum Done {
     Callback(IOFlushed<Types>),
     /// A caller that waits.
     Waiter(oneshot::Sender<io::Result<()>>),
-    /// Nobody.
-    Nobody,
 }
 
 impl Done {
@@ -48,7 +51,6 @@ impl Done {
             Self::Callback(callback) => callback.io_completed(result),
             // A caller that has gone away does not want to know.
             Self::Waiter(waiter) => drop(waiter.send(result)),
-            Self::Nobody => {}
         }
     }
 }
@@ -64,20 +66,10 @@ pub(crate) fn start(
 ) -> io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
-        let guard = AbortOnPanic;
-        run(&*disk, &receiver, &failed, &written);
-        std::mem::forget(guard);
+        // A log thread that panics leaves callers waiting for ever: better to end at once.
+        abort_on_panic(|| run(&*disk, &receiver, &failed, &written));
     })?;
     Ok((sender, thread))
-}
-
-/// A log thread that panics leaves callers waiting for ever: better to end at once.
-struct AbortOnPanic;
-
-impl Drop for AbortOnPanic {
-    fn drop(&mut self) {
-        std::process::abort();
-    }
 }
 
 fn run(
@@ -87,14 +79,24 @@ fn run(
     written: &AtomicU64,
 ) {
     let mut error: Option<io::Error> = None;
-    while let Ok(first) = jobs.recv() {
+    let mut resting = true;
+    loop {
+        let first = match wait(jobs, resting) {
+            Next::Job(job) => job,
+            Next::Quiet => {
+                if error.is_none() {
+                    error = note_error(disk.rest(), failed);
+                }
+                resting = true;
+                continue;
+            }
+            Next::End => return,
+        };
+        resting = false;
         let (ops, waiting) = collect(first, jobs);
         if error.is_none() {
-            error = disk.write(&ops, needs_sync(&ops)).err();
-            if let Some(error) = &error {
-                tracing::error!(%error, "the log cannot be written; nothing more is acknowledged");
-                failed.send_replace(Some(format!("the log cannot be written: {error}")));
-            } else {
+            error = note_error(disk.write(&ops, needs_sync(&ops)), failed);
+            if error.is_none() {
                 note_written(&ops, written);
             }
         }
@@ -104,6 +106,32 @@ fn run(
                 Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
             });
         }
+    }
+}
+
+/// The error, if there is one, after saying so to whoever must stop the server.
+fn note_error(result: io::Result<()>, failed: &watch::Sender<Option<String>>) -> Option<io::Error> {
+    let error = result.err()?;
+    tracing::error!(%error, "the log cannot be written; nothing more is acknowledged");
+    failed.send_replace(Some(format!("the log cannot be written: {error}")));
+    Some(error)
+}
+
+enum Next {
+    Job(Job),
+    Quiet,
+    End,
+}
+
+/// The next job; or that none came for a while, which is said once.
+fn wait(jobs: &mpsc::Receiver<Job>, resting: bool) -> Next {
+    if resting {
+        return jobs.recv().map_or(Next::End, Next::Job);
+    }
+    match jobs.recv_timeout(REST_AFTER) {
+        Ok(job) => Next::Job(job),
+        Err(mpsc::RecvTimeoutError::Timeout) => Next::Quiet,
+        Err(mpsc::RecvTimeoutError::Disconnected) => Next::End,
     }
 }
 
@@ -124,12 +152,12 @@ fn note_written(ops: &[LogOp], written: &AtomicU64) {
 }
 
 fn collect(first: Job, jobs: &mpsc::Receiver<Job>) -> (Vec<LogOp>, Vec<Done>) {
-    let mut bytes = op_bytes(&first.op);
-    let (mut ops, mut waiting) = (vec![first.op], vec![first.done]);
+    let mut bytes: usize = first.ops.iter().map(op_bytes).sum();
+    let (mut ops, mut waiting) = (first.ops, vec![first.done]);
     while ops.len() < GROUP_OPS_MAX && bytes < GROUP_BYTES_MAX {
         let Ok(job) = jobs.try_recv() else { break };
-        bytes += op_bytes(&job.op);
-        ops.push(job.op);
+        bytes += job.ops.iter().map(op_bytes).sum::<usize>();
+        ops.extend(job.ops);
         waiting.push(job.done);
     }
     (ops, waiting)

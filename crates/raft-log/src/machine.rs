@@ -26,6 +26,7 @@ use crate::{
     },
     codec,
     disk::LogPosition,
+    panic::abort_on_panic,
     proposer::Proposer,
     types::{
         Entry, LogId, Payload as RaftPayload, SnapshotMeta, StoredMembership, Types, log_id,
@@ -169,9 +170,14 @@ impl Adapter {
         })
     }
 
+    /// The last entry that is in the machine.
+    pub(crate) fn applied(&self) -> Option<LogPosition> {
+        self.applied.as_ref().map(position)
+    }
+
     fn apply_some(&self, entries: &[Committed]) {
         self.due.count(entries);
-        let own = self.machine.apply(entries);
+        let own = abort_on_panic(|| self.machine.apply(entries));
         self.proposer.applied(own);
     }
 

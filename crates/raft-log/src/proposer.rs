@@ -113,7 +113,7 @@ impl Proposer {
         sequenced: impl FnOnce(u64),
     ) -> Result<(), Busy> {
         let mut queue = self.shared.queue.lock();
-        if queue.disk_full && !may_fill_disk(command) {
+        if queue.disk_full && !is_taken_on_a_full_disk(command) {
             return Err(Busy::DiskFull);
         }
         if queue.waiting_commands >= WAITING_COMMANDS_MAX
@@ -177,6 +177,24 @@ impl Proposer {
         Some(batch)
     }
 
+    /// Waits until everything that was taken is applied.
+    pub(crate) async fn drained(&self) {
+        let mut room = self.shared.room.subscribe();
+        loop {
+            room.borrow_and_update();
+            if self.is_drained() {
+                return;
+            }
+            // The sender lives as long as this.
+            let _ = room.changed().await;
+        }
+    }
+
+    fn is_drained(&self) -> bool {
+        let queue = self.shared.queue.lock();
+        queue.in_flight.is_empty() && queue.waiting_commands == 0
+    }
+
     /// Everything sent and not applied, to be sent again.
     pub(crate) fn unapplied(&self) -> Vec<Batch> {
         self.shared.queue.lock().in_flight.iter().cloned().collect()
@@ -190,9 +208,13 @@ impl Proposer {
             queue.in_flight.pop_front();
         }
         let waiting = queue.in_flight.len() < before && queue.waiting_commands > 0;
+        let drained = queue.in_flight.is_empty() && !waiting;
         drop(queue);
         if waiting {
             self.shared.work.notify_one();
+        }
+        if drained {
+            self.shared.room.send_modify(|room| *room += 1);
         }
     }
 }
@@ -245,7 +267,7 @@ impl OpenBatch {
 
 /// What is taken even when the disk is almost full: sessions must be able to come back
 /// and to end, and deleting makes room.
-fn may_fill_disk(command: &Command<'_>) -> bool {
+fn is_taken_on_a_full_disk(command: &Command<'_>) -> bool {
     use tree::Op;
     match &command.op {
         Op::Delete { .. }

@@ -15,7 +15,7 @@ use tree::OriginId;
 use crate::{
     checkpoints::{CheckpointError, CheckpointStore},
     config::RaftLogConfig,
-    disk::LogDisk,
+    disk::{LogDisk, LogPosition},
     log::Log,
     log_thread,
     machine::{Adapter, Due, Machine},
@@ -27,6 +27,8 @@ use crate::{
 /// How long a lone server may take to read its log and lead. Replaying is bounded by the
 /// distance between checkpoints, so this is long.
 const RECOVERY_MAX: Duration = Duration::from_secs(600);
+/// How long a server that stops waits for the commands it has taken.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How long to wait before batches are sent again that were refused.
 const RETRY_PAUSE: Duration = Duration::from_millis(20);
 
@@ -123,7 +125,8 @@ impl RaftLog {
         self.failed.clone()
     }
 
-    /// Stops, once everything that was taken from the proposer is written.
+    /// Stops, once everything that the proposer has taken is applied, or after five seconds
+    /// if that takes longer.
     pub async fn shutdown(&self) {
         let stop = self.stop.lock().take();
         let threads = std::mem::take(&mut *self.threads.lock());
@@ -173,10 +176,10 @@ fn run_thread(
             return;
         }
         tokio::select! {
-            () = feed(&raft, &proposer) => {}
+            () = feed(&raft, &proposer) => report(&failed, "raft takes no more commands"),
             () = take_checkpoints(&raft, &due) => {}
             () = watch_for_failure(&raft, &failed) => {}
-            _ = stopped => {}
+            () = stop_in_order(stopped, &proposer) => {}
         }
         if let Err(error) = raft.shutdown().await {
             tracing::error!(%error, "raft did not stop in order");
@@ -191,6 +194,7 @@ async fn open(parts: Parts) -> Result<(ThisRaft, thread::JoinHandle<()>), StartE
     let Parts { config, disk, checkpoints, machine, proposer, due, failed } = parts;
     let found = disk.state()?;
     let adapter = Adapter::open(machine, checkpoints, proposer, due)?;
+    check_joined(found.purged, adapter.applied())?;
     let written = Arc::new(AtomicU64::new(found.last.map_or(0, |last| last.index + 1)));
     let (sender, log_thread) = log_thread::start(Arc::clone(&disk), failed, Arc::clone(&written))?;
     let log = Log::new(disk, &found, sender, config.tail_bytes, written);
@@ -199,6 +203,19 @@ async fn open(parts: Parts) -> Result<(ThisRaft, thread::JoinHandle<()>), StartE
     let raft = raft.await.map_err(raft_error)?;
     lead(&raft, &config).await?;
     Ok((raft, log_thread))
+}
+
+/// What was purged from the log must be in the checkpoint; otherwise nobody has it.
+fn check_joined(
+    purged: Option<LogPosition>,
+    applied: Option<LogPosition>,
+) -> Result<(), CheckpointError> {
+    let Some(purged) = purged.filter(|purged| Some(*purged) > applied) else { return Ok(()) };
+    let applied = applied.map_or_else(|| "no entry".to_owned(), |at| format!("entry {at}"));
+    Err(CheckpointError::Damaged(format!(
+        "it stands for {applied}, but the log begins behind entry {purged}: what is between is \
+         missing. Restore the checkpoint that belongs to this log"
+    )))
 }
 
 /// Makes a lone member lead at once, and waits until all of its log is applied.
@@ -267,21 +284,34 @@ async fn take_checkpoints(raft: &ThisRaft, due: &Due) {
     }
 }
 
+/// Returns when told to stop and everything taken by then is applied.
+async fn stop_in_order(stopped: oneshot::Receiver<()>, proposer: &Proposer) {
+    // An error means the same: nobody is left who could use the log.
+    drop(stopped.await);
+    if tokio::time::timeout(DRAIN_MAX, proposer.drained()).await.is_err() {
+        tracing::warn!("stopping with commands that were not written in time");
+    }
+}
+
 /// Returns when openraft has stopped by itself.
 async fn watch_for_failure(raft: &ThisRaft, failed: &watch::Sender<Option<String>>) {
     let mut metrics = raft.metrics();
     loop {
         let error = metrics.borrow_and_update().running_state.clone().err();
         if let Some(error) = error {
-            failed.send_if_modified(|failed| {
-                let first = failed.is_none();
-                failed.get_or_insert_with(|| error.to_string());
-                first
-            });
-            return;
+            return report(failed, &error.to_string());
         }
         if metrics.changed().await.is_err() {
-            return;
+            return report(failed, "raft has ended");
         }
     }
+}
+
+/// The first reason is the one that counts.
+fn report(failed: &watch::Sender<Option<String>>, reason: &str) {
+    failed.send_if_modified(|failed| {
+        let first = failed.is_none();
+        failed.get_or_insert_with(|| reason.to_owned());
+        first
+    });
 }

@@ -19,9 +19,8 @@ use tokio::{
 };
 
 use crate::{
+    admin::{ConnectionStats, four_letter},
     conversation::{Conversation, Progress},
-    figures::ConnectionStats,
-    four_letter_words,
     link::Link,
     service::Service,
 };
@@ -77,6 +76,7 @@ pub(crate) async fn serve(
         input: BytesMut::new(),
         output: BytesMut::new(),
         read_bytes: READ_SMALL,
+        read_us: 0,
         registered: false,
     };
     let ended = match task.run(stop).await {
@@ -94,6 +94,8 @@ struct ConnectionTask {
     input: BytesMut,
     output: BytesMut,
     read_bytes: usize,
+    /// When something was last read, in monotonic microseconds.
+    read_us: u64,
     registered: bool,
 }
 
@@ -148,8 +150,13 @@ impl ConnectionTask {
     }
 
     /// Moves what the apply task left in the lane to the output.
+    ///
+    /// What a client does not read stays in the lane, where it is counted.
     fn collect(&mut self) -> Phase {
         let mut lane = self.link.lane.lock();
+        if self.output.len() >= OUT_HIGH_WATER {
+            return lane.phase();
+        }
         let collected = lane.collect(&mut self.output);
         let runnable = lane.is_runnable();
         drop(lane);
@@ -197,7 +204,7 @@ impl ConnectionTask {
             }
         }
         let blocked = !self.output.is_empty();
-        self.conversation.publish_stats();
+        self.conversation.publish_stats(self.read_us);
         Ok(Wait {
             read: progress == Progress::NeedsInput && self.output.len() < OUT_HIGH_WATER,
             write: blocked,
@@ -213,7 +220,7 @@ impl ConnectionTask {
             if self.input.len() < 4 {
                 return Ok(Progress::NeedsInput);
             }
-            if let Some(reply) = four_letter_words::answer(&self.service, &mut self.input) {
+            if let Some(reply) = four_letter::answer(&*self.service, &mut self.input) {
                 // One word, one answer, and the connection ends.
                 self.output.extend_from_slice(&reply);
                 self.conversation.finish();
@@ -238,8 +245,8 @@ impl ConnectionTask {
             Ok(0) => Ok(false),
             Ok(count) => {
                 self.read_bytes = if count >= self.read_bytes { READ_LARGE } else { READ_SMALL };
-                let now_ms = self.service.core.clock.monotonic_ms();
-                self.link.heard_ms.store(now_ms, Ordering::Relaxed);
+                self.read_us = self.service.core.clock.monotonic_us();
+                self.link.heard_ms.store(self.read_us / 1000, Ordering::Relaxed);
                 self.service.core.metrics.bytes_received(count);
                 Ok(true)
             }

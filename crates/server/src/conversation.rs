@@ -3,21 +3,22 @@
 //! Synchronous; the sockets are the connection task's. Consecutive reads are answered
 //! under one hold of the state's lock, straight into the output.
 
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 use bytes::BytesMut;
 use parking_lot::{MutexGuard, RwLockReadGuard};
-use proto::{ConnectRequest, DecodeError, FrameError, first_frame};
+use proto::{ConnectRequest, DecodeError, ErrorCode, FrameError, first_frame};
+use raft_log::Busy;
 use session::{
-    Action, After, Asker, Identities, Local, Reader, Refusal, ReplyShape, WatchAccess, WatchTable,
-    answer_local, from_wire,
+    Action, After, Asker, HeaderZxid, Identities, Local, Reader, Refusal, ReplyShape, WatchAccess,
+    WatchTable, answer_local, from_wire,
     handshake::{self, Decision, Welcome},
     lane::{self, Collected, Phase},
     refuse, to_wire,
 };
-use tree::{Command, Op, State};
+use tree::{Command, Op, State, Zxid};
 
-use crate::{core::Core, link::Link, service::Service};
+use crate::{admin::LastRequest, core::Core, link::Link, service::Service};
 
 /// Reads answered under one hold of the state's lock before a writer may pass.
 const READS_PER_HOLD: usize = 64;
@@ -25,6 +26,11 @@ const READS_PER_HOLD: usize = 64;
 const OWED_MAX: usize = 4096;
 /// Bytes of requests that wait behind a write on one connection.
 const DEFERRED_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// The answer to a write when the disk is almost full: it was not executed, and may be
+/// tried again later.
+const DISK_FULL: Refusal =
+    Refusal { code: ErrorCode::ThrottledOp, zxid: HeaderZxid::LastApplied, then: After::Continue };
 
 /// What cannot be answered, only ended.
 #[derive(Debug, thiserror::Error)]
@@ -80,8 +86,14 @@ pub(crate) struct Conversation {
     /// ends with its reply.
     closing: bool,
     identities: Identities,
+    /// The last request taken: operation and xid.
+    last_request: (i32, i32),
+    /// The zxid in the newest reply.
+    last_zxid: Zxid,
     /// Requests taken since the figures were last published.
     received: u64,
+    /// Of those, answered without the log.
+    answered: u64,
     /// Frames sent since the figures were last published.
     sent: u64,
 }
@@ -99,7 +111,10 @@ impl Conversation {
             finished: false,
             closing: false,
             identities,
+            last_request: (0, 0),
+            last_zxid: Zxid::ZERO,
             received: 0,
+            answered: 0,
             sent: 0,
         }
     }
@@ -118,18 +133,32 @@ impl Conversation {
     pub(crate) fn note_collected(&mut self, collected: &Collected) {
         self.phase = collected.phase;
         self.sent += collected.frames;
+        if collected.last_zxid > self.last_zxid {
+            self.last_zxid = collected.last_zxid;
+        }
     }
 
     /// Adds what was counted since the last time to the connection's figures.
-    pub(crate) fn publish_stats(&mut self) {
-        if self.received == 0 && self.sent == 0 {
+    /// `since_us` is when the requests were read, by the monotonic clock.
+    pub(crate) fn publish_stats(&mut self, since_us: u64) {
+        let (received, sent) = (mem::take(&mut self.received), mem::take(&mut self.sent));
+        if received == 0 && sent == 0 {
             return;
         }
-        let (received, sent) = (std::mem::take(&mut self.received), std::mem::take(&mut self.sent));
-        self.service.core.metrics.packets(received, sent);
-        let mut stats = self.link.stats.lock();
-        stats.received += received;
-        stats.sent += sent;
+        let core = &self.service.core;
+        let now_us = core.clock.monotonic_us();
+        let took_us = now_us.saturating_sub(since_us);
+        core.metrics.packets(received, sent);
+        core.metrics.reads_done(mem::take(&mut self.answered), took_us);
+        let (op, xid) = self.last_request;
+        let last = LastRequest {
+            op,
+            xid,
+            zxid: self.last_zxid,
+            answered_ms: now_us / 1000,
+            latency_ms: took_us / 1000,
+        };
+        self.link.stats.lock().add(received, sent, (sent > 0).then_some(last));
     }
 
     /// Takes whole frames from the front of `input`. Returns how many bytes were taken.
@@ -205,9 +234,11 @@ impl Conversation {
     fn ask_for_session(&mut self, welcome: Welcome, op: Op<'_>) -> Taken {
         self.link.set_session(welcome.session);
         self.link.lane.lock().expect_welcome(welcome);
-        let taken = self.propose(0, op);
-        self.greeted = matches!(taken, Taken::Yes);
-        taken
+        if self.propose(0, op).is_err() {
+            return Taken::No(Progress::NeedsRoom);
+        }
+        self.greeted = true;
+        Taken::Yes
     }
 
     fn take_request<'c>(
@@ -217,6 +248,7 @@ impl Conversation {
         output: &mut BytesMut,
         hold: &mut Option<Hold<'c>>,
     ) -> Taken {
+        self.last_request = operation_and_xid(frame);
         let from_wire::Parsed { xid, action } = from_wire::parse(frame, &self.service.settings);
         let admitted = action.needs_no_identity() || self.service.auth.admits(&self.identities);
         match action {
@@ -226,7 +258,7 @@ impl Conversation {
             }
             Action::Write { op, shape } => {
                 *hold = None;
-                self.take_write(xid, op, shape)
+                self.take_write(xid, op, shape, output)
             }
             Action::Local(local) => self.take_local(core, frame, xid, &local, output, hold),
             Action::Auth { scheme, data } => {
@@ -240,7 +272,13 @@ impl Conversation {
         }
     }
 
-    fn take_write(&mut self, xid: i32, op: Op<'_>, shape: ReplyShape) -> Taken {
+    fn take_write(
+        &mut self,
+        xid: i32,
+        op: Op<'_>,
+        shape: ReplyShape,
+        output: &mut BytesMut,
+    ) -> Taken {
         let closes = matches!(op, Op::CloseSession);
         let mut lane = self.link.lane.lock();
         let too_many = self.service.core.outstanding() >= self.service.config.outstanding_max;
@@ -249,15 +287,18 @@ impl Conversation {
         }
         lane.expect_write(xid, shape);
         drop(lane);
-        let taken = self.propose(xid, op);
-        if closes && matches!(taken, Taken::Yes) {
-            self.closing = true;
+        match self.propose(xid, op) {
+            Ok(()) => {
+                self.closing = closes;
+                Taken::Yes
+            }
+            Err(Busy::Full) => Taken::No(Progress::NeedsRoom),
+            Err(Busy::DiskFull) => self.take_refusal(xid, &DISK_FULL, output),
         }
-        taken
     }
 
     /// Sends a command to the log; takes the lane's place back when there is no room.
-    fn propose(&self, xid: i32, op: Op<'_>) -> Taken {
+    fn propose(&self, xid: i32, op: Op<'_>) -> Result<(), Busy> {
         let command = Command {
             session: self.link.session(),
             owner: self.link.owner,
@@ -266,11 +307,11 @@ impl Conversation {
             identities: self.identities.to_vec(),
             op,
         };
-        if self.service.propose(&command, Some(&self.link)).is_ok() {
-            return Taken::Yes;
+        let proposed = self.service.propose(&command, Some(&self.link));
+        if proposed.is_err() {
+            self.link.lane.lock().retract();
         }
-        self.link.lane.lock().retract();
-        Taken::No(Progress::NeedsRoom)
+        proposed
     }
 
     /// Answers at once when nothing is owed; else the request waits in the lane.
@@ -311,7 +352,9 @@ impl Conversation {
             flags: core.flags(),
         };
         let after = answer_local(xid, local, &asker, &mut reader, output);
+        self.last_zxid = hold.state.last_zxid();
         self.sent += 1;
+        self.answered += 1;
         if after == After::Close {
             self.finish();
         }
@@ -367,6 +410,13 @@ impl Conversation {
         }
         Taken::Yes
     }
+}
+
+/// What a request's header says, for the figures; zeros when there is none.
+fn operation_and_xid(frame: &[u8]) -> (i32, i32) {
+    let Some((xid, rest)) = frame.split_first_chunk::<4>() else { return (0, 0) };
+    let op = rest.first_chunk::<4>().map_or(0, |op| i32::from_be_bytes(*op));
+    (op, i32::from_be_bytes(*xid))
 }
 
 /// The watch table, locked when a request first needs it and until it is answered.

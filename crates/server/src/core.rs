@@ -19,7 +19,7 @@ use raft_log::{Committed, Payload, codec};
 use session::{Delivery, Reader, WatchLimits, WatchTable};
 use tree::{Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State};
 
-use crate::{clock::Clock, figures::Figures, link::Link, links::Links, liveness::Liveness};
+use crate::{admin::Metrics, clock::Clock, link::Link, links::Links, liveness::Liveness};
 
 /// The state of this server and everybody who is attached to it.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(crate) struct Core {
     /// `skipACL` and such, for reads that are answered at apply.
     flags: CommandFlags,
     /// The server's figures.
-    pub(crate) metrics: Arc<Figures>,
+    pub(crate) metrics: Arc<Metrics>,
     /// The server's clocks.
     pub(crate) clock: Clock,
 }
@@ -62,7 +62,7 @@ impl Core {
     /// `seed` should differ from run to run: it keys the watch table's hashes.
     pub(crate) fn new(
         clock: Clock,
-        metrics: Arc<Figures>,
+        metrics: Arc<Metrics>,
         tick_ms: u32,
         flags: CommandFlags,
         seed: u64,
@@ -198,8 +198,11 @@ impl Core {
         for change in &outcome.changes {
             watches.fire(change, &mut |watcher, event, path, acl| {
                 let Some(link) = self.links.by_watcher(watcher) else { return };
-                if link.lane.lock().event(outcome.zxid, event, path, acl) == Delivery::Ring {
-                    rung.push(link);
+                let delivery = link.lane.lock().event(outcome.zxid, event, path, acl);
+                match delivery {
+                    Delivery::Ring => rung.push(link),
+                    Delivery::Quiet => {}
+                    Delivery::Drop => link.drop_silently(),
                 }
             });
         }

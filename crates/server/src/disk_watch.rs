@@ -32,7 +32,8 @@ pub(crate) async fn run(service: Arc<Service>, dir: Arc<DataDir>, mut stop: watc
 fn note(service: &Service, free_bytes: u64) {
     let full = service.proposer.is_disk_full();
     if !full && free_bytes < LOW_BYTES {
-        tracing::error!(free_bytes, "the disk is almost full: writes are refused");
+        let directory = service.config.data_dir.display();
+        tracing::error!(free_bytes, %directory, "the disk is almost full: writes are refused");
         service.proposer.set_disk_full(true);
     } else if full && free_bytes > ENOUGH_BYTES {
         tracing::info!(free_bytes, "there is disk space again: writes are taken");

@@ -4,14 +4,13 @@
 //! one. What requests mean is in `session`, what they do is in `tree`, what makes them
 //! durable is in `raft-log` and `store`; here is who runs when, and on which socket.
 
+pub mod admin;
 mod clock;
 pub mod config;
 mod connection_task;
 mod conversation;
 mod core;
 mod disk_watch;
-mod figures;
-mod four_letter_words;
 mod leader_duties;
 mod link;
 mod links;
@@ -19,6 +18,7 @@ mod listener;
 mod liveness;
 pub mod logging;
 mod machine;
+mod observe;
 mod running;
 mod service;
 

@@ -14,7 +14,7 @@ use session::{Lane, WatcherId};
 use tokio::sync::Notify;
 use tree::{Owner, SessionId};
 
-use crate::figures::ConnectionStats;
+use crate::admin::ConnectionStats;
 
 /// The shared handle of one client connection.
 #[derive(Debug)]

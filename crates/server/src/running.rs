@@ -13,8 +13,14 @@ use store::{DataDir, RocksCheckpoints, RocksLog};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    clock::Clock, config::Config, core::Core, disk_watch, figures::Figures, leader_duties,
-    listener, machine::CoreMachine, service::Service,
+    admin::Metrics,
+    admin::{ServerObserved, http},
+    clock::Clock,
+    config::Config,
+    core::Core,
+    disk_watch, leader_duties, listener,
+    machine::CoreMachine,
+    service::Service,
 };
 
 /// The id that ZooKeeper's standalone servers put into session ids.
@@ -63,7 +69,7 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     let client_address = listener.local_addr().unwrap_or(address);
     let dir = Arc::new(DataDir::open(&config.data_dir, &config.data_log_dir, rand::random)?);
     let clock = Clock::start();
-    let figures = Arc::new(Figures::default());
+    let figures = Arc::new(Metrics::new());
     let flags = config.settings.command_flags;
     let core = Arc::new(Core::new(clock, figures, config.tick_ms, flags, rand::random()));
     let log = open_log(&config, &dir, &core).await?;
@@ -72,6 +78,7 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     let service = Arc::new(Service {
         settings: config.settings,
         auth: config.auth.clone(),
+        client_address,
         core,
         proposer: log.proposer(),
         session_ids: Mutex::new(SessionIds::new(LONE_SERVER_ID, started_ms)),
@@ -86,7 +93,8 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     );
     let (stop, stopped) = watch::channel(false);
     let failed = log.failed();
-    let tasks = spawn_tasks(&service, &dir, listener, &stopped);
+    let mut tasks = spawn_tasks(&service, &dir, listener, &stopped);
+    serve_http(&service, &mut tasks, &stopped).await;
     Ok(Running { log, tasks, stop, client_address, failed })
 }
 
@@ -134,6 +142,30 @@ fn spawn_tasks(
     let (service_, stop) = shared();
     tasks.spawn(disk_watch::run(service_, Arc::clone(dir), stop));
     tasks
+}
+
+/// Starts the admin server and the metrics endpoint, where they are configured.
+async fn serve_http(
+    service: &Arc<Service>,
+    tasks: &mut JoinSet<()>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let observed: Arc<dyn ServerObserved> = Arc::<Service>::clone(service);
+    let mut serve = async |what: &str, address: SocketAddr, router| {
+        let Some(listener) = http::bind(what, address).await else { return };
+        let mut stop = stopped.clone();
+        tasks.spawn(http::serve(listener, router, async move {
+            // A sender that is gone means stop as well.
+            let _ = stop.wait_for(|stop| *stop).await;
+        }));
+    };
+    if let Some(admin) = &service.config.admin {
+        let router = http::admin_router(Arc::clone(&observed), &admin.command_url);
+        serve("the admin server", admin.address, router).await;
+    }
+    if let Some(address) = service.config.metrics_address {
+        serve("the metrics endpoint", address, http::metrics_router(Arc::clone(&observed))).await;
+    }
 }
 
 impl Running {

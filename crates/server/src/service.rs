@@ -1,8 +1,11 @@
 //! What every task of a running server shares.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -25,6 +28,8 @@ pub(crate) struct Service {
     pub(crate) settings: Settings,
     /// Who may be who.
     pub(crate) auth: AuthConfig,
+    /// Where clients are served.
+    pub(crate) client_address: SocketAddr,
     /// State, watches, connections.
     pub(crate) core: Arc<Core>,
     /// Where commands go.

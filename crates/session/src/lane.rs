@@ -103,6 +103,11 @@ pub struct Collected {
 }
 
 impl Lane {
+    /// How far the connection has come.
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
     /// Whether nothing is owed: a read may be answered at once.
     pub fn is_idle(&self) -> bool {
         self.owed.is_empty()

@@ -10,7 +10,11 @@ use raft_log::{
 };
 use rocksdb::{DB, FlushOptions, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
 
-use crate::{data_dir::DataDir, error::StoreError, options, value};
+use crate::{
+    data_dir::{DataDir, DirLock},
+    error::StoreError,
+    options, value,
+};
 
 /// What the checkpoint stands for. Sorts before the state's keys.
 const META: &[u8] = b"!meta";
@@ -22,6 +26,8 @@ const STATE: u8 = b's';
 pub struct RocksCheckpoints {
     db: DB,
     path: PathBuf,
+    /// Released after the database is closed.
+    _lock: DirLock,
 }
 
 impl RocksCheckpoints {
@@ -32,7 +38,7 @@ impl RocksCheckpoints {
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
         let path = dir.checkpoint_path();
         match DB::open(&options::checkpoint(), &path) {
-            Ok(db) => Ok(Self { db, path }),
+            Ok(db) => Ok(Self { db, path, _lock: dir.lock() }),
             Err(error) => Err(StoreError::RocksDb { path, error: error.to_string() }),
         }
     }

@@ -14,6 +14,7 @@ use std::{
     fs::{self, File, TryLockError},
     io::{self, Write},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use crate::error::StoreError;
@@ -29,9 +30,12 @@ pub struct DataDir {
     data: PathBuf,
     log: PathBuf,
     identity: Identity,
-    /// Held until this is dropped or the process ends, however it ends.
-    _lock: File,
+    lock: DirLock,
 }
+
+/// Holds the directory until this, its clones and the process have ended, however it ends.
+#[derive(Clone, Debug)]
+pub(crate) struct DirLock(#[expect(dead_code, reason = "held, not read")] Arc<File>);
 
 /// Whose data this is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,12 +76,17 @@ impl DataDir {
             None => Identity { cluster: draw().max(1), node: draw().max(1), incarnation: 1 },
         };
         write_atomically(&path, identity.to_text().as_bytes())?;
-        Ok(Self { data, log, identity, _lock: lock })
+        Ok(Self { data, log, identity, lock })
     }
 
     /// Whose data this is.
     pub fn identity(&self) -> Identity {
         self.identity
+    }
+
+    /// Keeps the directory held for as long as a database in it is open.
+    pub(crate) fn lock(&self) -> DirLock {
+        self.lock.clone()
     }
 
     /// Where the checkpoint is.
@@ -125,11 +134,11 @@ impl Identity {
     }
 }
 
-fn lock(path: &Path, data_dir: &Path) -> Result<File, StoreError> {
+fn lock(path: &Path, data_dir: &Path) -> Result<DirLock, StoreError> {
     let file = File::options().create(true).truncate(false).write(true).open(path);
     let file = file.map_err(StoreError::io(path))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => Ok(DirLock(Arc::new(file))),
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { path: data_dir.to_owned() }),
         Err(TryLockError::Error(error)) => Err(StoreError::Io { path: path.to_owned(), error }),
     }

@@ -15,7 +15,7 @@ use rocksdb::{
 };
 
 use crate::{
-    data_dir::DataDir,
+    data_dir::{DataDir, DirLock},
     error::StoreError,
     mark::{Mark, MarkFile},
     options, value,
@@ -41,6 +41,8 @@ pub struct RocksLog {
     db: DB,
     path: PathBuf,
     writer: Mutex<Writer>,
+    /// Released after the database is closed.
+    _lock: DirLock,
 }
 
 /// What the one thread that writes keeps.
@@ -68,6 +70,15 @@ impl RocksLog {
             ColumnFamilyDescriptor::new(META, options::meta_family()),
             ColumnFamilyDescriptor::new("default", options::meta_family()),
         ];
+        if !dir.mark_path().exists() && (path.exists() || dir.checkpoint_path().exists()) {
+            return Err(StoreError::Damaged {
+                path: dir.mark_path(),
+                what:
+                    "it is missing, though this server ran before: its log is elsewhere or gone. \
+                       Set dataLogDir to where it is, or restore it"
+                        .to_owned(),
+            });
+        }
         let (mark, marked) = MarkFile::open(&dir.mark_path(), dir.identity())?;
         let db = DB::open_cf_descriptors(&options::database(), &path, families);
         let db = db.map_err(|error| rocks_error(&path, &error))?;
@@ -79,7 +90,7 @@ impl RocksLog {
             marked: Instant::now(),
             marked_last: marked.and_then(|mark| mark.last),
         };
-        let log = Self { db, path, writer: Mutex::new(writer) };
+        let log = Self { db, path, writer: Mutex::new(writer), _lock: dir.lock() };
         let found = log.read_state()?;
         if let Some(marked) = marked {
             log.compare(&found, marked)?;
@@ -165,10 +176,16 @@ impl RocksLog {
         self.db.cf_handle(name).expect("the families were opened with the database")
     }
 
-    fn batch(&self, group: &[LogOp], writer: &mut Writer) -> WriteBatch {
+    /// The group as RocksDB wants it, and the last entry that each truncation keeps.
+    fn batch(
+        &self,
+        group: &[LogOp],
+        writer: &mut Writer,
+    ) -> io::Result<(WriteBatch, Vec<Option<LogPosition>>)> {
         let (log, meta) = (self.family(LOG), self.family(META));
+        let mut kept = Vec::new();
         let mut batch = WriteBatch::default();
-        for op in group {
+        for (at, op) in group.iter().enumerate() {
             match op {
                 LogOp::Append(entries) => {
                     for entry in entries {
@@ -184,6 +201,13 @@ impl RocksLog {
                 LogOp::TruncateAfter(last) => {
                     let first = last.map_or(0, |last| last + 1);
                     batch.delete_range_cf(log, first.to_be_bytes(), u64::MAX.to_be_bytes());
+                    writer.last = match *last {
+                        Some(last) if writer.purged.is_none_or(|at| at.index < last) => {
+                            self.position_of(last, &group[..at])?
+                        }
+                        Some(_) | None => writer.purged,
+                    };
+                    kept.push(writer.last);
                 }
                 LogOp::Purge(upto) => {
                     let first = writer.purged.map_or(0, |purged| purged.index + 1);
@@ -198,34 +222,38 @@ impl RocksLog {
                 }
             }
         }
-        batch
+        Ok((batch, kept))
     }
 
-    /// Before entries are dropped the mark must not promise them any more.
-    fn lower_mark(&self, group: &[LogOp], writer: &mut Writer) -> io::Result<()> {
-        let truncated = group.iter().filter_map(|op| match op {
-            LogOp::TruncateAfter(last) => Some(*last),
-            LogOp::Append(_) | LogOp::Vote(_) | LogOp::Purge(_) | LogOp::Committed(_) => None,
+    /// Where the entry `last` stands: in the group so far, or on disk.
+    fn position_of(&self, last: u64, earlier: &[LogOp]) -> io::Result<Option<LogPosition>> {
+        let in_group = earlier.iter().rev().find_map(|op| match op {
+            LogOp::Append(entries) => {
+                entries.iter().map(|entry| entry.position).find(|position| position.index == last)
+            }
+            LogOp::Vote(_) | LogOp::TruncateAfter(_) | LogOp::Purge(_) | LogOp::Committed(_) => {
+                None
+            }
         });
-        for last in truncated {
-            let kept = match last {
-                Some(index) => self.read(index, index + 1, 1)?.first().map(|entry| entry.position),
-                None => None,
-            };
-            writer.last = kept.max(writer.purged);
-            writer.write_mark()?;
+        match in_group {
+            Some(position) => Ok(Some(position)),
+            None => Ok(self.read(last, last + 1, 1)?.first().map(|entry| entry.position)),
         }
-        Ok(())
     }
 }
 
 impl Writer {
-    fn write_mark(&mut self) -> io::Result<()> {
-        self.mark.write(Mark { last: self.last, vote: self.vote }).map_err(|error| {
+    /// What may be promised once everything is synced.
+    fn now(&self) -> Mark {
+        Mark { last: self.last, vote: self.vote }
+    }
+
+    fn write_mark(&mut self, mark: Mark) -> io::Result<()> {
+        self.mark.write(mark).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", self.mark.path().display()))
         })?;
         self.marked = Instant::now();
-        self.marked_last = self.last;
+        self.marked_last = mark.last;
         Ok(())
     }
 }
@@ -237,8 +265,12 @@ impl LogDisk for RocksLog {
 
     fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()> {
         let mut writer = self.writer.lock();
-        self.lower_mark(group, &mut writer)?;
-        let batch = self.batch(group, &mut writer);
+        let before = Mark { last: writer.last, vote: writer.vote };
+        let (batch, kept) = self.batch(group, &mut writer)?;
+        // Before entries are dropped the mark must not promise them any more.
+        if let Some(lowest) = kept.into_iter().min() {
+            writer.write_mark(Mark { last: lowest.min(before.last), ..before })?;
+        }
         let mut options = WriteOptions::default();
         options.set_sync(sync);
         self.db
@@ -246,9 +278,16 @@ impl LogDisk for RocksLog {
             .map_err(|error| io::Error::other(format!("{}: {error}", self.path.display())))?;
         let voted = group.iter().any(|op| matches!(op, LogOp::Vote(_)));
         if sync && (voted || writer.marked.elapsed() >= MARK_EVERY) {
-            writer.write_mark()?;
+            let now = writer.now();
+            writer.write_mark(now)?;
         }
         Ok(())
+    }
+
+    fn rest(&self) -> io::Result<()> {
+        let mut writer = self.writer.lock();
+        let now = writer.now();
+        if writer.marked_last == writer.last { Ok(()) } else { writer.write_mark(now) }
     }
 
     fn read(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<StoredEntry>> {
@@ -273,10 +312,7 @@ impl LogDisk for RocksLog {
 
 impl Drop for RocksLog {
     fn drop(&mut self) {
-        let mut writer = self.writer.lock();
-        if writer.marked_last != writer.last
-            && let Err(error) = writer.write_mark()
-        {
+        if let Err(error) = self.rest() {
             tracing::warn!(%error, "the mark could not be written at the end");
         }
     }

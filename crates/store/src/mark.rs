@@ -76,7 +76,12 @@ impl MarkFile {
             Some(_) | None => {}
         }
         let sequence = newest.as_ref().map_or(0, |slot| slot.sequence);
-        let mark = Self { path: path.to_owned(), file, identity: ours, sequence };
+        let mut mark = Self { path: path.to_owned(), file, identity: ours, sequence };
+        if newest.is_none() {
+            // Made before the log is, so that a log without a mark is known to be odd.
+            let made = mark.write(Mark::default()).and_then(|()| sync_folder(path));
+            made.map_err(StoreError::io(path))?;
+        }
         Ok((mark, newest.map(|slot| slot.mark)))
     }
 
@@ -95,6 +100,11 @@ impl MarkFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
+}
+
+/// Makes the name of a new file durable.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 struct Slot {
@@ -167,10 +177,10 @@ mod tests {
             file.write(mark(index)).unwrap();
         }
         assert_eq!(MarkFile::open(&path, OURS).unwrap().1, Some(mark(3)));
-        // The third write went to the second slot; with it torn, the second write counts.
-        file.file.write_all_at(&[0xff], SLOT_BYTES + 9).unwrap();
-        assert_eq!(MarkFile::open(&path, OURS).unwrap().1, Some(mark(2)));
+        // The last write went to the first slot; with it torn, the one before counts.
         file.file.write_all_at(&[0xff], 9).unwrap();
+        assert_eq!(MarkFile::open(&path, OURS).unwrap().1, Some(mark(2)));
+        file.file.write_all_at(&[0xff], SLOT_BYTES + 9).unwrap();
         let error = MarkFile::open(&path, OURS).unwrap_err().to_string();
         assert!(error.contains("neither of its two slots"), "{error}");
     }

@@ -2,8 +2,11 @@
 
 use std::{fs, path::Path};
 
-use raft_log::{EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
-use store::{DataDir, RocksLog, StoreError};
+use raft_log::{
+    CheckpointError, CheckpointMeta, CheckpointSink, CheckpointSource, CheckpointStore, EntryKind,
+    LogDisk, LogOp, LogPosition, StoredEntry, StoredVote,
+};
+use store::{DataDir, RocksCheckpoints, RocksLog, StoreError};
 
 fn dir(folder: &Path) -> DataDir {
     DataDir::open(folder, folder, || 42).unwrap()
@@ -86,10 +89,7 @@ fn a_flipped_bit_in_what_was_synced_is_found_and_named() {
         fs::write(&wal, bytes).unwrap();
         let error = RocksLog::open(&dir(folder.path())).unwrap_err();
         let text = error.to_string();
-        assert!(
-            matches!(error, StoreError::Damaged { .. } | StoreError::RocksDb { .. }),
-            "{text}"
-        );
+        assert!(matches!(error, StoreError::Damaged { .. } | StoreError::RocksDb { .. }), "{text}");
         assert!(text.contains("rookery/log"), "names the folder: {text}");
     }
 }
@@ -113,4 +113,108 @@ fn a_log_without_its_database_is_missed() {
     fs::remove_dir_all(folder.path().join("rookery/log")).unwrap();
     let error = RocksLog::open(&dir(folder.path())).unwrap_err().to_string();
     assert!(error.contains("its last entry is none"), "{error}");
+}
+
+#[test]
+fn a_log_folder_that_is_elsewhere_is_missed() {
+    let (data, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    {
+        let dir = DataDir::open(data.path(), log.path(), || 42).unwrap();
+        drop(RocksLog::open(&dir).unwrap());
+        drop(RocksCheckpoints::open(&dir).unwrap());
+    }
+    let error = RocksLog::open(&dir(data.path())).unwrap_err().to_string();
+    assert!(error.contains("mark") && error.contains("dataLogDir"), "{error}");
+}
+
+#[test]
+fn the_directory_is_held_while_its_log_is_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = RocksLog::open(&dir(folder.path())).unwrap();
+    let error = DataDir::open(folder.path(), folder.path(), || 42).unwrap_err().to_string();
+    assert!(error.contains("another server is using"), "{error}");
+    drop(log);
+    drop(dir(folder.path()));
+}
+
+#[test]
+fn what_a_group_appends_and_truncates_is_not_promised() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 10);
+    {
+        let log = RocksLog::open(&dir(folder.path())).unwrap();
+        let group = [
+            LogOp::Append((10..20).map(entry).collect()),
+            LogOp::TruncateAfter(Some(14)),
+            LogOp::TruncateAfter(Some(7)),
+        ];
+        log.write(&group, true).unwrap();
+    }
+    let log = RocksLog::open(&dir(folder.path())).unwrap();
+    assert_eq!(log.state().unwrap().last, Some(LogPosition { term: 1, index: 7 }));
+}
+
+#[test]
+fn a_resting_log_promises_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = dir(folder.path());
+    let log = RocksLog::open(&dir).unwrap();
+    log.write(&[LogOp::Append((0..10).map(entry).collect())], true).unwrap();
+    log.rest().unwrap();
+    // As after a kill: nothing is closed, the database is lost, the mark is there.
+    let copy = tempfile::tempdir().unwrap();
+    fs::create_dir(copy.path().join("rookery")).unwrap();
+    for file in ["IDENTITY", "FORMAT", "mark"] {
+        let name = Path::new("rookery").join(file);
+        fs::copy(folder.path().join(&name), copy.path().join(&name)).unwrap();
+    }
+    let error = RocksLog::open(&self::dir(copy.path())).unwrap_err().to_string();
+    assert!(error.contains("1-9 was written and synced"), "{error}");
+}
+
+struct OneValue(&'static [u8]);
+
+impl CheckpointSource for OneValue {
+    fn next_chunk(&mut self, sink: &mut CheckpointSink<'_>) -> bool {
+        sink(b"key", Some(self.0));
+        false
+    }
+
+    fn finish(self: Box<Self>, _: bool) {}
+}
+
+#[test]
+fn a_damaged_checkpoint_is_refused() {
+    const VALUE: &[u8] = b"a value that is easily found in its file";
+    let folder = tempfile::tempdir().unwrap();
+    let meta = CheckpointMeta {
+        applied: Some(LogPosition { term: 3, index: 8 }),
+        membership: vec![1, 2].into(),
+    };
+    {
+        let checkpoints = RocksCheckpoints::open(&dir(folder.path())).unwrap();
+        checkpoints.write(&meta, &mut OneValue(VALUE)).unwrap();
+    }
+    {
+        let checkpoints = RocksCheckpoints::open(&dir(folder.path())).unwrap();
+        let mut found = Vec::new();
+        let read = checkpoints.read(&mut |key, value| {
+            found.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        });
+        assert_eq!(read.unwrap(), Some(meta));
+        assert_eq!(found, [(b"key".to_vec(), VALUE.to_vec())]);
+    }
+    let files = fs::read_dir(folder.path().join("rookery/checkpoint")).unwrap().flatten();
+    let place = |bytes: &[u8]| bytes.windows(VALUE.len()).position(|window| window == VALUE);
+    let (path, mut bytes, at) = files
+        .map(|file| (file.path(), fs::read(file.path()).unwrap()))
+        .find_map(|(path, bytes)| place(&bytes).map(|at| (path, bytes, at)))
+        .expect("some file holds the value");
+    bytes[at + 3] ^= 1;
+    fs::write(path, bytes).unwrap();
+    let checkpoints = RocksCheckpoints::open(&dir(folder.path())).unwrap();
+    let error = checkpoints.read(&mut |_, _| Ok(())).unwrap_err();
+    assert!(matches!(error, CheckpointError::Damaged(_)), "{error}");
+    assert!(error.to_string().contains("rookery/checkpoint"), "{error}");
 }

@@ -151,7 +151,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
     let backlog: i32 = raw.number("clientPortListenBacklog", -1, ANY_INT, "a number")?;
     Ok(Config {
         client_address: client_address(raw, &members, &data_dir)?,
-        listen_backlog: if backlog < 1 { JAVA_BACKLOG } else { backlog },
+        listen_backlog: if backlog < 1 { DEFAULT_BACKLOG } else { backlog },
         listen_backlog_set: backlog,
         max_connections: raw.number("maxCnxns", 0, UP_TO_INT, "a number of connections")?,
         max_connections_per_address: max_per_address(raw)?,
@@ -272,8 +272,9 @@ fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
     found.next()
 }
 
-/// What Java listens with when the backlog is below 1.
-const JAVA_BACKLOG: i32 = 50;
+/// What is listened with when no backlog is set. ZooKeeper has Java's 50, with which
+/// clients that all come back at once wait a second for their next attempt.
+const DEFAULT_BACKLOG: i32 = 4096;
 
 /// Compat: a negative limit is none, as the comparison in ZooKeeper comes out.
 fn max_per_address(raw: &mut RawConfig) -> Result<usize, ConfigError> {

@@ -118,11 +118,14 @@ fn action<'a>(request: Request<'a>, settings: &Settings) -> Action<'a> {
             Some(kind) => Local::CheckWatches { path: watched(r.path), kind },
             None => Local::Refuse(Refusal::MARSHALLING),
         }),
-        Request::Sasl(_) => Action::Local(Local::Sasl),
+        Request::Sasl(r) => match r.token {
+            Some(_) => Action::Local(Local::Sasl),
+            // Compat: the fault that a null token causes in ZooKeeper ends the connection.
+            None => Action::Close,
+        },
         Request::Auth(r) => match r.scheme {
             Some(scheme) => Action::Auth { scheme, data: r.auth },
-            // Compat: the fault that a null scheme causes in ZooKeeper ends the connection.
-            None => Action::Close,
+            None => Action::Local(Local::Refuse(Refusal::AUTH_FAILED)),
         },
         // Operations of servers among themselves are as unknown as any other number.
         Request::Unknown(_) => Action::Local(Local::Refuse(Refusal::UNKNOWN_OPERATION)),

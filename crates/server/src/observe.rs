@@ -1,0 +1,122 @@
+//! The running server as those see it who ask about it: see [`crate::admin`].
+
+use tree::{SessionId, Zxid};
+
+use crate::{
+    admin::{
+        ConfView, ConnectionView, DirectorySizes, ExpiryBucket, Metrics, Mode, Overview,
+        ServerObserved, directory_size,
+    },
+    config::Whitelist,
+    link::Link,
+    service::Service,
+};
+
+impl ServerObserved for Service {
+    fn overview(&self) -> Overview {
+        let core = &self.core;
+        let (watches, data_watches) = {
+            let watches = core.watches();
+            (watches.total() as u64, watches.data_summary())
+        };
+        let monotonic_ms = core.clock.monotonic_ms();
+        let state = core.read();
+        Overview {
+            serving: true,
+            mode: Mode::Standalone,
+            zxid: state.last_zxid(),
+            uptime_ms: monotonic_ms,
+            wall_ms: core.clock.wall().0,
+            monotonic_ms,
+            connections: core.links.count() as u64,
+            outstanding: core.outstanding() as u64,
+            znodes: state.node_count(),
+            ephemerals: state.ephemerals_count() as u64,
+            data_bytes: state.approximate_data_size(),
+            sessions: state.session_count() as u64,
+            watches,
+            data_watches,
+        }
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.core.metrics
+    }
+
+    fn whitelist(&self) -> &Whitelist {
+        &self.config.four_letter
+    }
+
+    fn conf(&self) -> ConfView {
+        let config = &self.config;
+        ConfView {
+            client_port: self.client_address.port(),
+            data_dir: config.data_dir.display().to_string(),
+            data_log_dir: config.data_log_dir.display().to_string(),
+            tick_ms: config.tick_ms,
+            max_client_connections: config.max_connections_per_address as u64,
+            session_min_ms: config.session_timeouts.min_ms,
+            session_max_ms: config.session_timeouts.max_ms,
+            listen_backlog: -1,
+            server_id: 0,
+            file_text: config.file_text.clone(),
+        }
+    }
+
+    fn directory_sizes(&self) -> DirectorySizes {
+        DirectorySizes {
+            data: directory_size(&self.config.data_dir),
+            log: directory_size(&self.config.data_log_dir),
+        }
+    }
+
+    fn connections(&self) -> Vec<ConnectionView> {
+        let state = self.core.read();
+        let view = |link: &Link| {
+            let session = link.session();
+            let timeout_ms = state.session(session).map_or(0, |record| record.timeout_ms);
+            connection(link, session, timeout_ms)
+        };
+        self.core.links.all().iter().map(|link| view(link)).collect()
+    }
+
+    fn reset_connections(&self) {
+        for link in self.core.links.all() {
+            link.stats.lock().reset();
+        }
+    }
+
+    fn expiry_buckets(&self) -> Vec<ExpiryBucket> {
+        let buckets = self.core.liveness.buckets().into_iter();
+        buckets.map(|(deadline_ms, sessions)| ExpiryBucket { deadline_ms, sessions }).collect()
+    }
+
+    fn ephemerals(&self) -> Vec<(SessionId, Vec<String>)> {
+        self.core.read().ephemerals_by_session()
+    }
+
+    fn watched_paths(&self) -> Vec<(SessionId, Vec<String>)> {
+        let watches = self.core.watches();
+        let watched = watches.data_paths_by_watcher().filter_map(|(watcher, paths)| {
+            let session = self.core.links.by_watcher(watcher)?.session();
+            Some((session, paths.into_iter().map(str::to_owned).collect()))
+        });
+        watched.collect()
+    }
+
+    fn digests(&self) -> Vec<(Zxid, u64)> {
+        self.core.read().digest_points().collect()
+    }
+}
+
+fn connection(link: &Link, session: SessionId, timeout_ms: i32) -> ConnectionView {
+    ConnectionView {
+        remote: link.remote,
+        interest: 1,
+        queued: link.lane.lock().owed() as u64,
+        session,
+        timeout_ms,
+        heard_ms: link.heard_ms.load(std::sync::atomic::Ordering::Relaxed),
+        stats: link.stats.lock().clone(),
+    }
+}
