@@ -1,5 +1,7 @@
 //! What the log promised is there after every reopening, or the log refuses to open.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
+
 use std::{fs, path::Path};
 
 use raft_log::{
