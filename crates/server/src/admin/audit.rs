@@ -2,7 +2,8 @@
 //!
 //! Lines are written by a thread of their own, from a bounded queue: a slow disk must not
 //! hold up clients. What does not fit in the queue is lost, and how much was lost is the
-//! next line. Reads are not audited.
+//! next line. Reads are not audited. This is the log alone: the server does not write to
+//! it yet, and says so when `audit.enable` is set.
 
 mod file;
 

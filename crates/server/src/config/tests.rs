@@ -221,7 +221,7 @@ fn jvm_flags_count_less_than_the_file_and_the_file_less_than_the_command_line() 
 fn settings_reach_the_parts_that_honour_them() {
     let config = config(&with(
         "tickTime=500\nminSessionTimeout=100\nskipACL=yes\nenforceQuota=true\n\
-         extendedTypesEnabled=true\nreadonlymode.enabled=true\naudit.enable=TRUE\n\
+         extendedTypesEnabled=true\nreadonlymode.enabled=true\nenforceQuota=TRUE\n\
          maxClientCnxns=-1\nDigestAuthenticationProvider.superDigest=super:abc\n\
          metricsProvider.httpPort=7001\nmetricsProvider.httpHost=127.0.0.1\n\
          admin.serverAddress=127.0.0.1\nadmin.commandURL=/zk/\nsnapSizeLimitInKb=0\nsnapCount=1",
@@ -230,7 +230,7 @@ fn settings_reach_the_parts_that_honour_them() {
     let flags = config.settings.command_flags;
     assert!(flags.contains(tree::CommandFlags::SKIP_ACL));
     assert!(flags.contains(tree::CommandFlags::ENFORCE_QUOTA));
-    assert!(config.settings.extended_types && config.audit);
+    assert!(config.settings.extended_types);
     assert!(config.four_letter.allows("isro"));
     assert_eq!(config.max_connections_per_address, 0);
     assert_eq!(config.auth.super_digest.as_deref(), Some("super:abc"));

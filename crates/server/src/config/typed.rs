@@ -28,8 +28,6 @@ pub struct Config {
     pub max_connections: usize,
     /// `maxClientCnxns`: connections from one address; 0 for no limit.
     pub max_connections_per_address: usize,
-    /// `clientTcpKeepAlive`.
-    pub tcp_keep_alive: bool,
     /// `nio.sessionlessCnxnTimeout`: how long a connection may take to ask for a session.
     pub sessionless_timeout_ms: u64,
     /// `jute.maxbuffer`: the longest frame a client may send.
@@ -42,8 +40,6 @@ pub struct Config {
     pub data_log_dir: PathBuf,
     /// When a checkpoint is due.
     pub checkpoints: Checkpoints,
-    /// `fsync.warningthresholdms`: a sync of the log that takes longer is logged.
-    pub fsync_warning_ms: u64,
     /// `tickTime`: the unit of expiry.
     pub tick_ms: u32,
     /// `minSessionTimeout` and `maxSessionTimeout`.
@@ -60,8 +56,6 @@ pub struct Config {
     pub admin: Option<AdminServer>,
     /// Where metrics are served, if they are.
     pub metrics_address: Option<SocketAddr>,
-    /// `audit.enable`.
-    pub audit: bool,
     /// The `server.N` lines, by id; at most one of them is a participant.
     pub members: Vec<Member>,
     /// The text of the configuration file, for the admin server; empty without one.
@@ -155,7 +149,6 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         listen_backlog_set: backlog,
         max_connections: raw.number("maxCnxns", 0, UP_TO_INT, "a number of connections")?,
         max_connections_per_address: max_per_address(raw)?,
-        tcp_keep_alive: raw.flag("clientTcpKeepAlive", false),
         sessionless_timeout_ms: raw.number(
             "nio.sessionlessCnxnTimeout",
             10_000,
@@ -165,12 +158,6 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         frame_bytes_max: raw.number("jute.maxbuffer", 0xf_ffff, POSITIVE_INT, "bytes")?,
         outstanding_max: raw.number("globalOutstandingLimit", 1000, POSITIVE_INT, "requests")?,
         checkpoints: checkpoints(raw)?,
-        fsync_warning_ms: raw.number(
-            "fsync.warningthresholdms",
-            1000,
-            0..=i64::MAX,
-            "milliseconds",
-        )?,
         tick_ms,
         session_timeouts: session_timeouts(raw, tick_ms)?,
         settings: settings(raw, digest_enabled),
@@ -182,7 +169,6 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         ),
         admin: admin(raw)?,
         metrics_address: metrics_address(raw)?,
-        audit: raw.flag("audit.enable", false),
         data_dir,
         data_log_dir,
         members,

@@ -56,8 +56,8 @@ pub(super) const KEYS: &[Key] = &[
     meaningless("metricsProvider.*", Text, "tunes the original's provider"),
     ignored("metricsProvider.httpsPort", Text, "TLS for metrics is not offered by this release"),
     ignored("metricsProvider.ssl.*", Text, "TLS for metrics is not offered by this release"),
-    honoured("audit.enable", Text, "false", "the audit log"),
-    ignored("audit.impl.class", Text, "the audit log is written by the server itself"),
+    ignored("audit.enable", Text, "the audit log is not offered by this release"),
+    ignored("audit.impl.class", Text, "the audit log is not offered by this release"),
     honoured(
         "readonlymode.enabled",
         Text,

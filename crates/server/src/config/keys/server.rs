@@ -27,8 +27,8 @@ pub(super) const BASIC: &[Key] = &[
     ),
     honoured("maxClientCnxns", Int, "60", "connections from one address; 0: no limit"),
     honoured("maxCnxns", Text, "0", "connections altogether; 0: no limit"),
-    honoured("clientPortListenBacklog", Int, "-1 (50)", "connections waiting to be accepted"),
-    honoured("clientTcpKeepAlive", Text, "false", "TCP keep-alive on client connections"),
+    honoured("clientPortListenBacklog", Int, "4096", "connections waiting to be accepted"),
+    ignored("clientTcpKeepAlive", Text, "sessions that fall silent expire without it"),
     honoured(
         "nio.sessionlessCnxnTimeout",
         Text,
@@ -45,12 +45,7 @@ pub(super) const STORAGE: &[Key] = &[
         "4194304",
         "log written between two checkpoints, in KiB; 0 or less: no such limit",
     ),
-    honoured(
-        "fsync.warningthresholdms",
-        Text,
-        "1000",
-        "a sync of the log that takes longer is logged and counted, in ms",
-    ),
+    ignored("fsync.warningthresholdms", Text, "slow syncs are not counted by this release"),
     ignored(
         "forceSync",
         Text,
