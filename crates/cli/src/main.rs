@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod bench;
+mod demo;
 mod serve;
 
 /// `RocksDB` and the tree allocate many small blocks of few sizes.
@@ -25,6 +26,8 @@ struct Cli {
 enum Command {
     /// Run a server.
     Serve(serve::Args),
+    /// Start a server, work it, kill it, start it again: what a newcomer should see.
+    Demo,
     /// Load a server and report throughput, latency and CPU.
     Bench(bench::Args),
 }
@@ -32,6 +35,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Demo => demo::run(),
         Command::Bench(args) => bench::run(&args),
     }
 }
