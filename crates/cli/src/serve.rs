@@ -90,7 +90,11 @@ async fn serve(config: config::Config) -> ExitCode {
             running.stop().await;
             ExitCode::SUCCESS
         }
-        reason = running.failed() => fail(&reason, 1),
+        reason = running.failed() => {
+            fail(&reason, 1);
+            // Nothing may wait for a disk that has failed, not even an orderly end.
+            std::process::exit(1)
+        }
     }
 }
 

@@ -26,7 +26,7 @@ const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Commands that wait for their batch, in all; a client that comes then has to wait.
 const WAITING_COMMANDS_MAX: usize = 16 * 1024;
 /// Bytes that wait for their batch, in all.
-const WAITING_BYTES_MAX: usize = 64 << 20;
+const WAITING_BYTES_MAX: usize = 16 << 20;
 
 /// Commands are not taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]

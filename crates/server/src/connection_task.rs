@@ -220,14 +220,14 @@ impl ConnectionTask {
             if self.input.len() < 4 {
                 return Ok(Progress::NeedsInput);
             }
+            self.service.core.links.add(Arc::clone(&self.link));
+            self.registered = true;
             if let Some(reply) = four_letter::answer(&*self.service, &mut self.input) {
                 // One word, one answer, and the connection ends.
                 self.output.extend_from_slice(&reply);
                 self.conversation.finish();
                 return Ok(Progress::Finished);
             }
-            self.service.core.links.add(Arc::clone(&self.link));
-            self.registered = true;
         }
         let (taken, progress) = self.conversation.take(&self.input, &mut self.output)?;
         self.input.advance(taken);

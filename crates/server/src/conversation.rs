@@ -27,10 +27,12 @@ const OWED_MAX: usize = 4096;
 /// Bytes of requests that wait behind a write on one connection.
 const DEFERRED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
-/// The answer to a write when the disk is almost full: it was not executed, and may be
-/// tried again later.
+/// The answer to a write when the disk is almost full: it was not executed.
+///
+/// Compat: Apache stops instead. -127, "try again", would say it better, but kazoo does not
+/// know that code and takes an unknown one for a broken connection; every client knows this.
 const DISK_FULL: Refusal =
-    Refusal { code: ErrorCode::ThrottledOp, zxid: HeaderZxid::LastApplied, then: After::Continue };
+    Refusal { code: ErrorCode::SystemError, zxid: HeaderZxid::LastApplied, then: After::Continue };
 
 /// What cannot be answered, only ended.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use tokio::sync::watch;
 use crate::service::Service;
 
 /// How often the free space is looked at.
-const EVERY: Duration = Duration::from_millis(500);
+const EVERY: Duration = Duration::from_millis(100);
 /// With less than this free, in bytes, what grows the state is refused: room for the log
 /// thread's groups and a checkpoint of what is in memory only.
 const LOW_BYTES: u64 = 64 << 20;

@@ -57,7 +57,7 @@ impl ServerObserved for Service {
             max_client_connections: config.max_connections_per_address as u64,
             session_min_ms: config.session_timeouts.min_ms,
             session_max_ms: config.session_timeouts.max_ms,
-            listen_backlog: -1,
+            listen_backlog: config.listen_backlog_set,
             server_id: 0,
             file_text: config.file_text.clone(),
         }
@@ -112,7 +112,8 @@ impl ServerObserved for Service {
 fn connection(link: &Link, session: SessionId, timeout_ms: i32) -> ConnectionView {
     ConnectionView {
         remote: link.remote,
-        interest: 1,
+        // Java NIO: 1 to read; a connection without a session is being answered right now.
+        interest: u8::from(session != SessionId::NONE),
         queued: link.lane.lock().owed() as u64,
         session,
         timeout_ms,

@@ -18,6 +18,9 @@ use super::{
 /// What a server without a leader, or one that is still loading, answers.
 pub const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
 
+/// What telnet sends when it is interrupted.
+const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
+
 macro_rules! words {
     ($($(#[$doc:meta])* $word:ident = $text:literal,)*) => {
         /// The words that ZooKeeper knows.
@@ -94,12 +97,17 @@ impl Word {
 ///
 /// Compat: a word counts as a packet received, and its answer as one sent.
 pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u8>> {
+    if input.starts_with(&TELNET_CLOSE) {
+        // Compat: taken for a word, and for one that is never allowed.
+        input.clear();
+        return Some(refusal("telnet close").into_bytes());
+    }
     let word = Word::parse(input)?;
     input.advance(4);
     let argument = input.split().freeze();
     server.metrics().count(Counter::PacketsReceived, 1);
     let text = if !server.whitelist().allows(word.text()) {
-        format!("{} is not executed because it is not in the whitelist.\n", word.text())
+        refusal(word.text())
     } else if !server.overview().serving && !word.is_always_answered() {
         format!("{NOT_SERVING}\n")
     } else {
@@ -107,6 +115,10 @@ pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u
     };
     server.metrics().count(Counter::PacketsSent, 1);
     Some(text.into_bytes())
+}
+
+fn refusal(word: &str) -> String {
+    format!("{word} is not executed because it is not in the whitelist.\n")
 }
 
 /// The answer to a word that is allowed.

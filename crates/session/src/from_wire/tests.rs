@@ -214,7 +214,7 @@ fn null_paths() {
             setWatches, path: refused: MarshallingError, LastApplied, Continue
             setWatches, list: refused: MarshallingError, LastApplied, Continue
             setWatches2, list: refused: MarshallingError, LastApplied, Continue
-            auth: Close
+            auth: refused: AuthFailed, Fixed(0), Close
             auth without data: Auth { scheme: "digest", data: None }
         "#]],
     );

@@ -82,6 +82,10 @@ impl State {
         let Some(limited) = self.quotas.deepest(path) else { return Ok(()) };
         let texts = (self.quota_text(limited, LIMITS), self.quota_text(limited, STATS));
         let (Some(limits), Some(stats)) = texts else { return Ok(()) };
+        if !Track::is_well_formed(limits) {
+            // Compat: limits that cannot be read are a fault of the request that meets them.
+            return Err(Reject::Marshalling);
+        }
         let (limits, stats) = (Track::parse(limits), Track::parse(stats));
         let exceeds = |more: i64, hard: &str, counted: &str| {
             let limit = limits.get(hard);
@@ -153,6 +157,15 @@ impl<'t> Track<'t> {
             Some((key, if value.is_empty() { -1 } else { value.parse().ok()? }))
         });
         Self { values: pairs.collect() }
+    }
+
+    /// Whether ZooKeeper could read it: names with numbers, or nothing at all.
+    fn is_well_formed(text: &[u8]) -> bool {
+        let Ok(text) = std::str::from_utf8(text) else { return false };
+        text.split([',', ';']).filter(|pair| !pair.is_empty()).all(|pair| {
+            let value = pair.split('=').nth(1);
+            value.is_some_and(|value| value.is_empty() || value.parse::<i64>().is_ok())
+        })
     }
 
     /// -1 means unset.
