@@ -58,11 +58,12 @@ impl Client {
     /// Opens a session, or comes back to one.
     pub(crate) fn connect(
         address: SocketAddr,
-        resume: Option<Resume>,
+        resume: Option<&Resume>,
     ) -> Result<Self, ClientError> {
         let mut stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(ANSWER_MAX))?;
-        let resume = resume.unwrap_or(Resume { session: 0, password: vec![0; 16], zxid: 0 });
+        let fresh = Resume { session: 0, password: vec![0; 16], zxid: 0 };
+        let resume = resume.unwrap_or(&fresh);
         let mut out = BytesMut::new();
         let request = ConnectRequest {
             protocol_version: 0,

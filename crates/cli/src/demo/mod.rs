@@ -53,7 +53,7 @@ fn show() -> Result<(), ClientError> {
     say("killed the server (SIGKILL)");
     let resume = client.resume();
     let _server = Server::start(address, &folder.0)?;
-    let mut client = connect(address, Some(resume))?;
+    let mut client = connect(address, Some(&resume))?;
     say(&format!("started it again; back in session {:#x}", client.session()));
     let value = client.get_and_watch("/hello")?;
     client.get_and_watch("/here")?;
@@ -105,10 +105,10 @@ fn free_address() -> io::Result<SocketAddr> {
 }
 
 /// Connects as soon as the server serves.
-fn connect(address: SocketAddr, resume: Option<client::Resume>) -> Result<Client, ClientError> {
+fn connect(address: SocketAddr, resume: Option<&client::Resume>) -> Result<Client, ClientError> {
     let deadline = Instant::now() + START_MAX;
     loop {
-        match Client::connect(address, resume.clone()) {
+        match Client::connect(address, resume) {
             Ok(client) => return Ok(client),
             Err(error) if Instant::now() > deadline => return Err(error),
             Err(_) => thread::sleep(Duration::from_millis(50)),
