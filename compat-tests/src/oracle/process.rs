@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
+use crate::prerequisites;
 use crate::raw::RawConnection;
 
 /// A JVM on a busy machine may take this long.
@@ -51,6 +52,9 @@ pub enum ProcessError {
         /// What the system said.
         error: io::Error,
     },
+    /// What it needs could not be fetched.
+    #[error(transparent)]
+    Missing(#[from] prerequisites::Missing),
     /// It ended, or did not answer in time.
     #[error("{software:?} did not start ({state}); it said:\n{output}")]
     NotStarted {
@@ -120,7 +124,7 @@ impl ServerProcess {
         fs::write(&config, zoo_cfg(dir, address, settings)).map_err(at("zoo.cfg"))?;
         let output = File::create(dir.join("output")).map_err(at("output"))?;
         let errors = output.try_clone().map_err(at("output"))?;
-        let child = command(software, &config, settings)
+        let child = command(software, &config, settings)?
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(output)
@@ -237,8 +241,12 @@ fn zoo_cfg(dir: &Path, address: SocketAddr, settings: &[(String, String)]) -> St
     lines.iter().map(|(key, value)| format!("{key}={value}\n")).collect()
 }
 
-fn command(software: Software, config: &Path, settings: &[(String, String)]) -> Command {
-    match software {
+fn command(
+    software: Software,
+    config: &Path,
+    settings: &[(String, String)],
+) -> Result<Command, ProcessError> {
+    Ok(match software {
         Software::Rookery => {
             let mut command = Command::new(rookery_binary());
             command.arg("serve").arg(config);
@@ -252,11 +260,11 @@ fn command(software: Software, config: &Path, settings: &[(String, String)]) -> 
             for (key, value) in settings.iter().filter(|(key, _)| JVM_ONLY.contains(&&**key)) {
                 command.arg(format!("-D{key}={value}"));
             }
-            command.arg("-cp").arg(zookeeper_jars().join("*"));
+            command.arg("-cp").arg(prerequisites::zookeeper_jars()?.join("*"));
             command.arg("org.apache.zookeeper.server.ZooKeeperServerMain").arg(config);
             command
         }
-    }
+    })
 }
 
 /// The binary to test: `ROOKERY_BIN`, or the one beside this test's own binary.
@@ -268,14 +276,6 @@ pub fn rookery_binary() -> PathBuf {
         },
         PathBuf::from,
     )
-}
-
-fn zookeeper_jars() -> PathBuf {
-    let cache = std::env::var_os("ROOKERY_CACHE").map(PathBuf::from).unwrap_or_else(|| {
-        let home = std::env::var_os("HOME").map_or_else(PathBuf::new, PathBuf::from);
-        home.join(".cache/rookery")
-    });
-    cache.join("zookeeper-3.9.5")
 }
 
 fn free_address() -> io::Result<SocketAddr> {
