@@ -4,7 +4,15 @@
 //! synchronous. The task answers reads itself, under the state's shared lock; writes go
 //! to the log and come back through the connection's lane.
 
-use std::{io, net::SocketAddr, sync::Arc, sync::atomic::Ordering, time::Duration};
+use std::{
+    future::{Future, poll_fn},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll, ready},
+    time::Duration,
+};
 
 use bytes::{Buf, BytesMut};
 use session::{
@@ -12,7 +20,7 @@ use session::{
     lane::{self, Collected, Phase},
 };
 use tokio::{
-    io::Interest,
+    io::AsyncReadExt,
     net::TcpStream,
     sync::watch,
     time::{Instant, sleep_until},
@@ -107,6 +115,44 @@ struct Wait {
     room: bool,
 }
 
+/// What became possible, or happened, on the socket.
+enum Moved {
+    /// So many bytes were read.
+    Bytes(usize),
+    /// The client closed its side.
+    End,
+    /// There is room to write.
+    Writable,
+}
+
+/// Waits for room to write, or reads, as `wait` says.
+///
+/// A buffer is only held while there is something in it: most connections are idle. The
+/// runtime takes a short read for a sign that the socket is empty, and so spares a read that
+/// would only say so.
+fn poll_socket(
+    stream: &mut TcpStream,
+    input: &mut BytesMut,
+    size: usize,
+    wait: Wait,
+    cx: &mut Context<'_>,
+) -> Poll<io::Result<Moved>> {
+    if wait.write && stream.poll_write_ready(cx)?.is_ready() {
+        return Poll::Ready(Ok(Moved::Writable));
+    }
+    if !wait.read {
+        return Poll::Pending;
+    }
+    ready!(stream.poll_read_ready(cx))?;
+    input.reserve(size);
+    let read = pin!(stream.read_buf(input)).poll(cx);
+    if read.is_pending() && input.is_empty() {
+        *input = BytesMut::new();
+    }
+    let count = ready!(read)?;
+    Poll::Ready(Ok(if count == 0 { Moved::End } else { Moved::Bytes(count) }))
+}
+
 impl ConnectionTask {
     async fn run(&mut self, mut stop: watch::Receiver<bool>) -> Result<Ended, Ended> {
         self.stream.set_nodelay(true)?;
@@ -122,21 +168,17 @@ impl ConnectionTask {
                 return Ok(Ended::Finished);
             }
             let fresh = phase == Phase::Fresh;
-            let interest = match (wait.read, wait.write) {
-                (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
-                (true, false) => Some(Interest::READABLE),
-                (false, true) => Some(Interest::WRITABLE),
-                (false, false) => None,
-            };
+            let (stream, input, size) = (&mut self.stream, &mut self.input, self.read_bytes);
             tokio::select! {
                 biased;
                 () = self.link.bell.notified() => {}
-                ready = async { self.stream.ready(interest.unwrap_or(Interest::READABLE)).await },
-                    if interest.is_some() =>
+                moved = poll_fn(|cx| poll_socket(stream, input, size, wait, cx)),
+                    if wait.read || wait.write =>
                 {
-                    let ready = ready?;
-                    if ready.is_readable() && wait.read && !self.fill()? {
-                        return Ok(Ended::ByClient);
+                    match moved? {
+                        Moved::End => return Ok(Ended::ByClient),
+                        Moved::Bytes(count) => self.note_read(count),
+                        Moved::Writable => {}
                     }
                 }
                 () = self.service.proposer.ready(), if wait.room => {}
@@ -238,21 +280,11 @@ impl ConnectionTask {
         Ok(progress)
     }
 
-    /// Reads what is there. False at the end of the stream.
-    fn fill(&mut self) -> io::Result<bool> {
-        self.input.reserve(self.read_bytes);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Ok(false),
-            Ok(count) => {
-                self.read_bytes = if count >= self.read_bytes { READ_LARGE } else { READ_SMALL };
-                self.read_us = self.service.core.clock.monotonic_us();
-                self.link.heard_ms.store(self.read_us / 1000, Ordering::Relaxed);
-                self.service.core.metrics.bytes_received(count);
-                Ok(true)
-            }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-            Err(error) => Err(error),
-        }
+    fn note_read(&mut self, count: usize) {
+        self.read_bytes = if count >= self.read_bytes { READ_LARGE } else { READ_SMALL };
+        self.read_us = self.service.core.clock.monotonic_us();
+        self.link.heard_ms.store(self.read_us / 1000, Ordering::Relaxed);
+        self.service.core.metrics.bytes_received(count);
     }
 
     /// Writes as much as the socket takes.
