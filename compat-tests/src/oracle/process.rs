@@ -114,11 +114,27 @@ impl ServerProcess {
         dir: &Path,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
+        let address = free_address().map_err(|error| ProcessError::Io {
+            what: format!("free port in {}", dir.display()),
+            error,
+        })?;
+        Self::spawn_at(software, dir, address, settings)
+    }
+
+    /// Starts a server with this client address and does not wait.
+    ///
+    /// # Errors
+    /// When its files cannot be written or the process cannot be started.
+    pub fn spawn_at(
+        software: Software,
+        dir: &Path,
+        address: SocketAddr,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
         let at = |what: &str| {
             let what = format!("{what} in {}", dir.display());
             move |error| ProcessError::Io { what, error }
         };
-        let address = free_address().map_err(at("free port"))?;
         fs::create_dir_all(dir.join("data")).map_err(at("data directory"))?;
         let config = dir.join("zoo.cfg");
         fs::write(&config, zoo_cfg(dir, address, settings)).map_err(at("zoo.cfg"))?;
@@ -186,13 +202,23 @@ impl ServerProcess {
         let _ = self.child.wait();
     }
 
-    fn wait_until_answering(&mut self) -> Result<(), ProcessError> {
+    /// What it says it is: `standalone`, `leader`, `follower` or `observer`; `None` while it
+    /// does not serve.
+    pub fn mode(&self) -> Option<String> {
+        let answer = four_letter_word(self.address, "srvr").ok()?;
+        answer.lines().find_map(|line| line.strip_prefix("Mode: ")).map(str::to_owned)
+    }
+
+    /// Waits until clients are served.
+    ///
+    /// # Errors
+    /// When it ends, or does not serve in time; then it is killed.
+    pub fn wait_until_answering(&mut self) -> Result<(), ProcessError> {
         let deadline = Instant::now() + START_WITHIN;
         let mut state = "still running".to_owned();
         while Instant::now() < deadline {
             // `ruok` is answered before clients are served.
-            let answer = four_letter_word(self.address, "srvr");
-            if answer.is_ok_and(|text| text.contains("Mode: standalone")) {
+            if self.mode().is_some() {
                 return Ok(());
             }
             if let Ok(Some(status)) = self.child.try_wait() {
@@ -261,7 +287,8 @@ fn command(
                 command.arg(format!("-D{key}={value}"));
             }
             command.arg("-cp").arg(prerequisites::zookeeper_jars()?.join("*"));
-            command.arg("org.apache.zookeeper.server.ZooKeeperServerMain").arg(config);
+            // Starts a lone server as well where the configuration names no others.
+            command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
             command
         }
     })
@@ -278,6 +305,10 @@ pub fn rookery_binary() -> PathBuf {
     )
 }
 
-fn free_address() -> io::Result<SocketAddr> {
+/// An address of this machine that nobody listens on.
+///
+/// # Errors
+/// When the system has no free port.
+pub fn free_address() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -78,6 +78,12 @@ pub struct Malformed {
     pub remaining: usize,
 }
 
+impl From<Malformed> for std::io::Error {
+    fn from(malformed: Malformed) -> Self {
+        Self::other(malformed)
+    }
+}
+
 /// Takes a reply apart.
 #[derive(Clone, Copy, Debug)]
 pub struct Reader<'a>(&'a [u8]);

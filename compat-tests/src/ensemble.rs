@@ -1,0 +1,212 @@
+//! Several servers as one service, each of which can be killed and started again.
+//!
+//! Works with either software, so that what is expected of Rookery can be seen on ZooKeeper.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+
+use crate::oracle::process::{ProcessError, ServerProcess, Software, free_address};
+
+/// How often a condition is looked at again.
+const POLL_EVERY: Duration = Duration::from_millis(20);
+
+/// The servers of an ensemble, by index from 0; server `i` has `myid` `i + 1`.
+#[derive(Debug)]
+pub struct Ensemble {
+    software: Software,
+    settings: Vec<(String, String)>,
+    members: Vec<Member>,
+    // After the members: processes end before their directories go.
+    dir: TempDir,
+}
+
+#[derive(Debug)]
+struct Member {
+    client: SocketAddr,
+    process: Option<ServerProcess>,
+}
+
+impl Ensemble {
+    /// Starts `count` servers at once, on empty directories, and waits until all serve.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let mut ensemble = Self::prepare(software, count, settings)?;
+        for index in 0..count {
+            ensemble.spawn(index)?;
+        }
+        for member in ensemble.members.iter_mut() {
+            if let Some(process) = &mut member.process {
+                process.wait_until_answering()?;
+            }
+        }
+        Ok(ensemble)
+    }
+
+    /// Chooses ports and directories for `count` servers and starts none.
+    ///
+    /// # Errors
+    /// When there are no ports or directories to be had.
+    pub fn prepare(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let failed = |what: &str| {
+            let what = what.to_owned();
+            move |error| ProcessError::Io { what, error }
+        };
+        let dir = TempDir::with_prefix("ensemble-").map_err(failed("a directory"))?;
+        let mut settings = settings.to_vec();
+        for (key, value) in [("initLimit", "10"), ("syncLimit", "5")] {
+            settings.push((key.to_owned(), value.to_owned()));
+        }
+        let mut members = Vec::new();
+        for id in 1..=count {
+            let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
+            let (client, peer, election) = (port()?, port()?, port()?);
+            settings.push((format!("server.{id}"), format!("127.0.0.1:{peer}:{election}")));
+            let client = SocketAddr::from(([127, 0, 0, 1], client));
+            members.push(Member { client, process: None });
+            let data = dir.path().join(id.to_string()).join("data");
+            fs::create_dir_all(&data).map_err(failed("a data directory"))?;
+            fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
+        }
+        Ok(Self { software, settings, members, dir })
+    }
+
+    /// Starts a server that does not run, and does not wait for it.
+    ///
+    /// # Errors
+    /// When the process cannot be started.
+    pub fn spawn(&mut self, index: usize) -> Result<(), ProcessError> {
+        let dir = self.dir_of(index);
+        let member = &mut self.members[index];
+        let spawned = ServerProcess::spawn_at(self.software, &dir, member.client, &self.settings)?;
+        member.process = Some(spawned);
+        Ok(())
+    }
+
+    /// Starts a server that does not run, and waits until it serves.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub fn start_again(&mut self, index: usize) -> Result<(), ProcessError> {
+        self.spawn(index)?;
+        match &mut self.members[index].process {
+            Some(process) => process.wait_until_answering(),
+            None => Ok(()),
+        }
+    }
+
+    /// Ends a server as a power failure would.
+    pub fn kill(&mut self, index: usize) {
+        if let Some(process) = self.members[index].process.take() {
+            process.kill();
+        }
+    }
+
+    /// Asks a server to end and waits until it has; it is killed when it takes too long.
+    pub fn stop(&mut self, index: usize, within: Duration) {
+        let Some(mut process) = self.members[index].process.take() else { return };
+        if let Some(pid) = i32::try_from(process.pid()).ok().and_then(Pid::from_raw) {
+            // An error means that it has ended already.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let _ = process.wait_exit(within);
+    }
+
+    /// Deletes the data of a server that does not run; its `myid` stays, as operators leave it.
+    ///
+    /// # Panics
+    /// When the server runs, or the files cannot be deleted.
+    pub fn wipe(&self, index: usize) {
+        assert!(self.members[index].process.is_none(), "wiping a server that runs");
+        let data = self.dir_of(index).join("data");
+        fs::remove_dir_all(&data).expect("the data directory can be deleted");
+        fs::create_dir_all(&data).expect("the data directory can be made");
+        fs::write(data.join("myid"), format!("{}\n", index + 1)).expect("myid can be written");
+    }
+
+    /// How many servers there are, running or not.
+    pub const fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Whether there are none.
+    pub const fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    /// Where clients of one server connect.
+    pub fn address(&self, index: usize) -> SocketAddr {
+        self.members[index].client
+    }
+
+    /// The process of a server that runs.
+    pub fn process(&self, index: usize) -> Option<&ServerProcess> {
+        self.members[index].process.as_ref()
+    }
+
+    /// A connect string with all servers.
+    pub fn connect_string(&self) -> String {
+        let hosts: Vec<String> = self.members.iter().map(|one| one.client.to_string()).collect();
+        hosts.join(",")
+    }
+
+    /// Which server leads now, if one says so.
+    pub fn leader(&self) -> Option<usize> {
+        (0..self.len()).find(|index| self.mode(*index).as_deref() == Some("leader"))
+    }
+
+    /// What a server says it is; `None` while it does not serve.
+    pub fn mode(&self, index: usize) -> Option<String> {
+        self.process(index)?.mode()
+    }
+
+    /// Waits until a server leads.
+    ///
+    /// # Panics
+    /// When none does in time.
+    pub fn wait_for_leader(&self, within: Duration) -> usize {
+        let deadline = Instant::now() + within;
+        loop {
+            if let Some(leader) = self.leader() {
+                return leader;
+            }
+            assert!(Instant::now() < deadline, "no leader within {within:?}: {}", self.outputs());
+            thread::sleep(POLL_EVERY);
+        }
+    }
+
+    /// The ends of what all servers said, for the message of a test that fails.
+    pub fn outputs(&self) -> String {
+        let mut all = String::new();
+        for index in 0..self.len() {
+            let said = fs::read(self.dir_of(index).join("output")).unwrap_or_default();
+            let said = String::from_utf8_lossy(&said);
+            let tail: Vec<&str> = said.lines().rev().take(30).collect();
+            all += &format!("\n--- server {}\n", index + 1);
+            for line in tail.iter().rev() {
+                all += line;
+                all.push('\n');
+            }
+        }
+        all
+    }
+
+    fn dir_of(&self, index: usize) -> PathBuf {
+        self.dir.path().join((index + 1).to_string())
+    }
+}

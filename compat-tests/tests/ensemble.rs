@@ -1,0 +1,174 @@
+//! Three servers as one service: kill -9 of each in turn under load, rolling restarts, wiped
+//! disks. Nothing acknowledged is lost, nothing is applied twice, no session dies.
+//!
+//! Environment: `COMPAT_SERVER=zookeeper` runs the tests against Apache ZooKeeper; what
+//! Rookery promises beyond it is then left out.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use compat_tests::ensemble::Ensemble;
+use compat_tests::oracle::process::Software;
+use compat_tests::raw::{Answer, Handshake, Session};
+use compat_tests::writer::{Writer, create_ephemeral, owner};
+
+/// Sessions must outlive the slowest change.
+const SESSION_MS: i32 = 30_000;
+const WITHIN: Duration = Duration::from_secs(60);
+const SYNC: i32 = 9;
+
+fn ensemble() -> Ensemble {
+    let settings = [("tickTime".to_owned(), "1000".to_owned())];
+    Ensemble::start(Software::from_env(), 3, &settings).unwrap()
+}
+
+fn addresses_from(ensemble: &Ensemble, first: usize) -> Vec<SocketAddr> {
+    (0..ensemble.len()).map(|index| ensemble.address((first + index) % ensemble.len())).collect()
+}
+
+/// Reads what every server has by now.
+fn synced(session: &mut Session, path: &str) -> Option<Vec<u8>> {
+    let answer = session.ask(SYNC, |out| {
+        out.text(Some("/"));
+    });
+    assert!(matches!(answer.unwrap(), Answer::Reply(0, _)));
+    session.data(path).unwrap()
+}
+
+/// Writers on all servers, until stopped.
+struct Load {
+    stop: Arc<AtomicBool>,
+    progress: Arc<AtomicU64>,
+    writers: Vec<JoinHandle<Writer>>,
+}
+
+impl Load {
+    fn start(ensemble: &Ensemble) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let progress = Arc::new(AtomicU64::new(0));
+        let writers = (0..ensemble.len())
+            .map(|number| {
+                let servers = addresses_from(ensemble, number);
+                let writer = Writer::start(servers, number, SESSION_MS).unwrap();
+                let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));
+                thread::spawn(move || writer.run(&stop, &progress))
+            })
+            .collect();
+        Self { stop, progress, writers }
+    }
+
+    /// Waits until `count` more writes were acknowledged.
+    fn wait_for(&self, count: u64) {
+        let target = self.progress.load(Ordering::Relaxed) + count;
+        let deadline = Instant::now() + WITHIN;
+        while self.progress.load(Ordering::Relaxed) < target {
+            assert!(Instant::now() < deadline, "too few writes were acknowledged");
+            assert!(!self.writers.iter().any(JoinHandle::is_finished), "a writer failed");
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn stop(self) -> Vec<Writer> {
+        self.stop.store(true, Ordering::Relaxed);
+        self.writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+    }
+}
+
+#[test]
+fn what_one_server_takes_all_servers_show() {
+    let ensemble = ensemble();
+    ensemble.wait_for_leader(WITHIN);
+    let mut sessions: Vec<Session> =
+        (0..3).map(|index| Session::open(ensemble.address(index), SESSION_MS).unwrap()).collect();
+    for (index, session) in sessions.iter_mut().enumerate() {
+        let answer = session.create(&format!("/from-{index}"), b"here").unwrap();
+        assert!(matches!(answer, Answer::Reply(0, _)), "{answer:?}");
+    }
+    for (at, session) in sessions.iter_mut().enumerate() {
+        for index in 0..3 {
+            let data = synced(session, &format!("/from-{index}"));
+            assert_eq!(data.as_deref(), Some(&b"here"[..]), "/from-{index} at {at}");
+        }
+    }
+    let modes: Vec<_> = (0..3).filter_map(|index| ensemble.mode(index)).collect();
+    assert_eq!(modes.iter().filter(|mode| *mode == "leader").count(), 1, "{modes:?}");
+    assert_eq!(modes.iter().filter(|mode| *mode == "follower").count(), 2, "{modes:?}");
+}
+
+#[test]
+fn a_session_moves_between_servers_with_its_ephemeral() {
+    let ensemble = ensemble();
+    let mut session = Session::open(ensemble.address(0), SESSION_MS).unwrap();
+    create_ephemeral(&mut session, "/held").unwrap();
+    for turn in 1..6 {
+        let handshake = Handshake::resume(SESSION_MS, &session.welcome);
+        let mut moved = Session::open_with(ensemble.address(turn % 3), &handshake).unwrap();
+        assert_eq!(moved.welcome.session_id, session.welcome.session_id);
+        assert!(synced(&mut moved, "/held").is_some());
+        let held = owner(&mut moved, "/held").unwrap();
+        assert_eq!(held, Some(session.welcome.session_id));
+        session = moved;
+    }
+}
+
+#[test]
+fn every_acknowledged_write_survives_kill_9_of_each_server_in_turn() {
+    let mut ensemble = ensemble();
+    ensemble.wait_for_leader(WITHIN);
+    let load = Load::start(&ensemble);
+    let mut killed_leaders = 0;
+    for round in 0..6 {
+        load.wait_for(200);
+        // The leader every other time.
+        let leader = ensemble.wait_for_leader(WITHIN);
+        let victim = if round % 2 == 0 { leader } else { (leader + 1) % 3 };
+        killed_leaders += usize::from(victim == leader);
+        ensemble.kill(victim);
+        load.wait_for(200);
+        ensemble.start_again(victim).unwrap();
+    }
+    assert_eq!(killed_leaders, 3);
+    for mut writer in load.stop() {
+        assert!(writer.acknowledged() > 0);
+        writer.verify().unwrap();
+    }
+}
+
+#[test]
+fn a_rolling_restart_loses_nothing() {
+    let mut ensemble = ensemble();
+    let load = Load::start(&ensemble);
+    for index in 0..3 {
+        load.wait_for(200);
+        ensemble.stop(index, Duration::from_secs(10));
+        load.wait_for(200);
+        ensemble.start_again(index).unwrap();
+    }
+    for mut writer in load.stop() {
+        writer.verify().unwrap();
+    }
+}
+
+/// Operators wipe a disk and start the server again under its old `myid`.
+#[test]
+fn a_wiped_server_comes_back() {
+    let mut ensemble = ensemble();
+    let load = Load::start(&ensemble);
+    for index in 0..3 {
+        load.wait_for(500);
+        ensemble.kill(index);
+        ensemble.wipe(index);
+        ensemble.start_again(index).unwrap();
+        load.wait_for(200);
+    }
+    for mut writer in load.stop() {
+        writer.verify().unwrap();
+    }
+    let mut session = Session::open(ensemble.address(2), SESSION_MS).unwrap();
+    assert!(synced(&mut session, "/writer-0/0").is_some());
+}
