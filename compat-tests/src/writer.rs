@@ -33,7 +33,9 @@ pub fn create_ephemeral(session: &mut Session, path: &str) -> io::Result<()> {
     })?;
     match answer {
         Answer::Reply(0, _) => Ok(()),
-        other => Err(io::Error::other(format!("creating {path}: {other:?}"))),
+        other @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => {
+            Err(io::Error::other(format!("creating {path}: {other:?}")))
+        }
     }
 }
 
@@ -58,7 +60,9 @@ pub fn owner(session: &mut Session, path: &str) -> io::Result<Option<i64>> {
             Ok(Some(reader.long("ephemeralOwner")?))
         }
         Answer::Reply(NO_NODE, _) => Ok(None),
-        other => Err(io::Error::other(format!("getData {path}: {other:?}"))),
+        other @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => {
+            Err(io::Error::other(format!("getData {path}: {other:?}")))
+        }
     }
 }
 
@@ -88,7 +92,9 @@ impl Writer {
         let mut session = Session::open(*first, session_ms)?;
         match session.create(&folder, b"")? {
             Answer::Reply(0, _) => {}
-            other => return Err(io::Error::other(format!("creating {folder}: {other:?}"))),
+            other @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => {
+                return Err(io::Error::other(format!("creating {folder}: {other:?}")));
+            }
         }
         create_ephemeral(&mut session, &format!("{folder}/held"))?;
         Ok(Self {
