@@ -6,8 +6,6 @@
 //!
 //! Environment: `COMPAT_SERVER=zookeeper` runs the tests against Apache ZooKeeper.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
