@@ -8,9 +8,13 @@
 //! * a request that needs no log, but comes behind a write, waits in the queue and is
 //!   answered in the same step that applies the write before it, so that it cannot see
 //!   the one after it;
+//! * a `sync` waits in the same queue until the server has caught up with the leader;
 //! * events are appended the moment they happen.
 //!
 //! The lane does no IO and knows no locks: whoever holds it moves its bytes to a socket.
+
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, mem};
 
@@ -48,6 +52,10 @@ pub struct Lane {
     /// Frames appended to `out` since the last [`Lane::collect`].
     frames_out: u64,
     last_zxid: Zxid,
+    /// Barriers asked for so far.
+    barriers: u64,
+    /// Those up to this number are passed.
+    barriers_passed: u64,
 }
 
 /// How far a connection has come, as the lane knows it.
@@ -74,8 +82,9 @@ enum Owed {
     Welcome(Welcome),
     /// A command in the log's hands.
     Write { xid: i32, shape: ReplyShape },
-    /// A request that needs no log and waits for those before it.
-    Frame { frame: Bytes, identities: Identities },
+    /// A request that needs no log and waits for those before it, and for a barrier if its
+    /// number is not 0.
+    Frame { frame: Bytes, identities: Identities, barrier: u64 },
     /// A finished reply that waits for those before it.
     Ready { bytes: Bytes, then: After },
 }
@@ -159,10 +168,40 @@ impl Lane {
         if self.owed.is_empty() {
             return false;
         }
-        self.deferred_bytes += frame.len();
-        let frame = Bytes::copy_from_slice(frame);
-        self.owed.push_back(Owed::Frame { frame, identities: identities.clone() });
+        self.push_frame(frame, identities, 0);
         true
+    }
+
+    /// Queues a request that must not be answered before this server has caught up with the
+    /// leader, and returns the number to give to [`Self::pass_barriers`] when it has. Until
+    /// then [`Self::awaits_barrier`], and no write may be expected: the reads before it would
+    /// see it.
+    pub fn defer_behind_barrier(&mut self, frame: &[u8], identities: &Identities) -> u64 {
+        self.barriers += 1;
+        self.push_frame(frame, identities, self.barriers);
+        self.barriers
+    }
+
+    /// Whether a barrier is not passed yet.
+    pub fn awaits_barrier(&self) -> bool {
+        self.barriers > self.barriers_passed
+    }
+
+    fn push_frame(&mut self, frame: &[u8], identities: &Identities, barrier: u64) {
+        self.deferred_bytes += frame.len();
+        let (frame, identities) = (Bytes::copy_from_slice(frame), identities.clone());
+        self.owed.push_back(Owed::Frame { frame, identities, barrier });
+    }
+
+    /// The barriers up to this number are passed: answers what waited for nothing else.
+    pub fn pass_barriers(&mut self, upto: u64, reader: &mut Reader<'_>) -> Delivery {
+        self.barriers_passed = self.barriers_passed.max(upto);
+        if self.phase == Phase::Closing {
+            return Delivery::Quiet;
+        }
+        let quiet = self.out.is_empty();
+        self.run(reader);
+        if quiet && !self.out.is_empty() { Delivery::Ring } else { Delivery::Quiet }
     }
 
     /// Queues a finished reply. Returns false, taking nothing, when nothing is owed.
@@ -174,9 +213,13 @@ impl Lane {
         true
     }
 
-    /// Whether requests wait that no write stands before: [`Self::run`] would answer them.
+    /// Whether requests wait that nothing stands before: [`Self::run`] would answer them.
     pub fn is_runnable(&self) -> bool {
-        matches!(self.owed.front(), Some(Owed::Frame { .. } | Owed::Ready { .. }))
+        match self.owed.front() {
+            Some(Owed::Frame { barrier, .. }) => *barrier <= self.barriers_passed,
+            Some(Owed::Ready { .. }) => true,
+            Some(Owed::Write { .. } | Owed::Welcome(_)) | None => false,
+        }
     }
 
     /// The oldest write was applied: appends its reply, and the replies of the requests
@@ -219,7 +262,7 @@ impl Lane {
         while self.out.len() < OUT_HIGH_WATER && self.is_runnable() && self.phase != Phase::Closing
         {
             let after = match self.owed.pop_front() {
-                Some(Owed::Frame { frame, identities }) => {
+                Some(Owed::Frame { frame, identities, .. }) => {
                     self.deferred_bytes -= frame.len();
                     let asker = Asker { session: self.session(), identities: &identities };
                     answer_frame(&frame, &asker, reader, &mut self.out)

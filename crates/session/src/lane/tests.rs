@@ -1,0 +1,107 @@
+//! The order in which a lane answers, above all around barriers.
+
+use tree::{Change, CommandFlags, State};
+
+use super::*;
+use crate::{
+    testing::Bytes as Request,
+    watch::{WatchTable, WatcherId},
+};
+
+const CREATE: i32 = 1;
+const EXISTS: i32 = 3;
+const SYNC: i32 = 9;
+
+struct Connection {
+    lane: Lane,
+    state: State,
+    watches: WatchTable,
+    identities: Identities,
+    out: BytesMut,
+}
+
+impl Connection {
+    fn new() -> Self {
+        let identities = Identities::of_peer("127.0.0.1".parse().unwrap());
+        let (lane, state) = (Lane::default(), State::new());
+        Self { lane, state, watches: WatchTable::default(), identities, out: BytesMut::new() }
+    }
+
+    fn sync(&mut self, xid: i32) -> u64 {
+        let frame = Request::request(xid, SYNC).text("/").0;
+        self.lane.defer_behind_barrier(&frame, &self.identities)
+    }
+
+    fn exists(&mut self, xid: i32) -> bool {
+        let frame = Request::request(xid, EXISTS).text("/").boolean(false).0;
+        self.lane.defer(&frame, &self.identities)
+    }
+
+    fn with_reader(
+        &mut self,
+        act: impl FnOnce(&mut Lane, &mut Reader<'_>) -> Delivery,
+    ) -> Delivery {
+        let (state, watches) = (&self.state, &mut self.watches);
+        let flags = CommandFlags::default();
+        let mut reader = Reader { state, watches, watcher: WatcherId(1), flags };
+        act(&mut self.lane, &mut reader)
+    }
+
+    fn pass(&mut self, upto: u64) -> Delivery {
+        self.with_reader(|lane, reader| lane.pass_barriers(upto, reader))
+    }
+
+    fn apply(&mut self) -> Delivery {
+        let changes: Vec<Change> = Vec::new();
+        let outcome = Outcome { zxid: Zxid(7), result: Err(Reject::NodeExists), changes };
+        self.with_reader(|lane, reader| lane.deliver(&outcome, reader))
+    }
+
+    /// The xids of the replies since the last time.
+    fn replies(&mut self) -> Vec<i32> {
+        self.lane.collect(&mut self.out);
+        let bytes = self.out.split();
+        let mut rest: &[u8] = &bytes;
+        let mut xids = Vec::new();
+        while let Some((length, frame)) = rest.split_first_chunk::<4>() {
+            let (frame, behind) = frame.split_at(u32::from_be_bytes(*length) as usize);
+            xids.push(i32::from_be_bytes(*frame.first_chunk().unwrap()));
+            rest = behind;
+        }
+        xids
+    }
+}
+
+#[test]
+fn a_sync_waits_for_its_barrier_and_holds_up_what_is_behind() {
+    let mut connection = Connection::new();
+    let first = connection.sync(1);
+    assert!(connection.exists(2), "behind a sync, a read waits");
+    let second = connection.sync(3);
+    assert!(connection.replies().is_empty());
+    assert_eq!(connection.pass(first), Delivery::Ring);
+    assert_eq!(connection.replies(), [1, 2]);
+    assert_eq!(connection.pass(second), Delivery::Ring);
+    assert_eq!(connection.replies(), [3]);
+}
+
+#[test]
+fn a_passed_barrier_does_not_overtake_a_write() {
+    let mut connection = Connection::new();
+    connection.lane.expect_write(CREATE, ReplyShape::Empty);
+    let barrier = connection.sync(2);
+    assert_eq!(connection.pass(barrier), Delivery::Quiet);
+    assert!(connection.replies().is_empty());
+    assert_eq!(connection.apply(), Delivery::Ring);
+    assert_eq!(connection.replies(), [CREATE, 2]);
+}
+
+#[test]
+fn no_write_is_taken_while_a_barrier_is_awaited() {
+    let mut connection = Connection::new();
+    assert!(!connection.lane.awaits_barrier());
+    let barrier = connection.sync(1);
+    assert!(connection.lane.awaits_barrier());
+    connection.pass(barrier);
+    assert!(!connection.lane.awaits_barrier());
+}
