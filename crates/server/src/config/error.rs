@@ -83,15 +83,6 @@ pub enum ConfigError {
     /// Two settings contradict each other.
     #[error("{0}")]
     Conflict(String),
-    /// The file describes an ensemble.
-    #[error(
-        "{participants} participants are configured, but ensembles come with the next release: \
-         this one runs a single server (leave one server.N line, or none)"
-    )]
-    Ensemble {
-        /// How many `server.N` lines are of participants.
-        participants: usize,
-    },
 }
 
 fn hint(why: &str) -> String {

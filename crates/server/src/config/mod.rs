@@ -6,6 +6,7 @@
 //! looks at the environment; both are handed in.
 
 mod document;
+mod ensemble;
 mod error;
 pub mod keys;
 mod members;
@@ -18,6 +19,7 @@ mod typed;
 use std::path::{Path, PathBuf};
 
 pub use document::document;
+pub use ensemble::EnsembleConfig;
 pub use error::{ConfigError, Place};
 pub use members::{ClientAddress, Member, PeerAddress, Role};
 pub use typed::{AdminServer, Checkpoints, Config, Containers, Whitelist};

@@ -9,10 +9,10 @@ use session::{AuthConfig, Settings, auth::DigestAlgorithm, handshake::TimeoutRan
 use tree::CommandFlags;
 
 use super::{
+    ensemble::{self, EnsembleConfig},
     error::ConfigError,
-    members::{self, ClientAddress, Member, Role},
+    members::{self, ClientAddress, Member},
     raw::RawConfig,
-    read_my_id,
 };
 
 /// Everything a single server has to know. Fixed while it runs.
@@ -58,6 +58,8 @@ pub struct Config {
     pub metrics_address: Option<SocketAddr>,
     /// The `server.N` lines, by id; at most one of them is a participant.
     pub members: Vec<Member>,
+    /// What is needed to be one of several; `None` for a server that runs alone.
+    pub ensemble: Option<EnsembleConfig>,
     /// The text of the configuration file, for the admin server; empty without one.
     pub file_text: String,
 }
@@ -136,15 +138,15 @@ const UP_TO_INT: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
 /// What is missing, out of bounds or contradictory.
 pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
     let members = members::members(raw)?;
-    single_server(&members)?;
     let data_dir =
         absolute(raw.path("dataDir").ok_or(ConfigError::Missing { key: "dataDir", why: "" })?);
+    let me = ensemble::own_member(raw, &members, &data_dir)?;
     let data_log_dir = raw.path("dataLogDir").map_or_else(|| data_dir.clone(), absolute);
     let tick_ms: u32 = raw.number("tickTime", 3000, POSITIVE_INT, "milliseconds, more than 0")?;
     let digest_enabled = raw.flag("DigestAuthenticationProvider.enabled", true);
     let backlog: i32 = raw.number("clientPortListenBacklog", -1, ANY_INT, "a number")?;
     Ok(Config {
-        client_address: client_address(raw, &members, &data_dir)?,
+        client_address: client_address(raw, me.as_ref())?,
         listen_backlog: if backlog < 1 { DEFAULT_BACKLOG } else { backlog },
         listen_backlog_set: backlog,
         max_connections: raw.number("maxCnxns", 0, UP_TO_INT, "a number of connections")?,
@@ -169,6 +171,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         ),
         admin: admin(raw)?,
         metrics_address: metrics_address(raw)?,
+        ensemble: ensemble::config(raw, &members, me)?,
         data_dir,
         data_log_dir,
         members,
@@ -176,25 +179,13 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
     })
 }
 
-fn single_server(members: &[Member]) -> Result<(), ConfigError> {
-    let voting = |member: &&Member| member.role == Role::Participant;
-    match members.iter().filter(voting).count() {
-        0 | 1 if members.len() < 2 => Ok(()),
-        participants => Err(ConfigError::Ensemble { participants }),
-    }
-}
-
 fn absolute(path: PathBuf) -> PathBuf {
     path::absolute(&path).unwrap_or(path)
 }
 
 /// From `clientPort`, or from the member's own line.
-fn client_address(
-    raw: &RawConfig,
-    members: &[Member],
-    data_dir: &path::Path,
-) -> Result<SocketAddr, ConfigError> {
-    let from_line = own_member(raw, members, data_dir)?.and_then(|member| member.client.as_ref());
+fn client_address(raw: &RawConfig, me: Option<&Member>) -> Result<SocketAddr, ConfigError> {
+    let from_line = me.and_then(|member| member.client.as_ref());
     let Some(port) = raw.get("clientPort") else {
         if let Some(setting) = raw.get("clientPortAddress") {
             return Err(setting.refused("clientPortAddress", "clientPort is not set"));
@@ -202,7 +193,7 @@ fn client_address(
         return from_line.map_or_else(
             || Err(ConfigError::Missing { key: "clientPort", why: "no client could connect" }),
             |ClientAddress { host, port }| {
-                resolve(host, *port).ok_or_else(|| unknown_host(raw, members, host))
+                resolve(host, *port).ok_or_else(|| unknown_host(raw, me, host))
             },
         );
     };
@@ -224,32 +215,9 @@ fn client_address(
 /// Every IPv4 address of the machine.
 const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 
-fn unknown_host(raw: &RawConfig, members: &[Member], host: &str) -> ConfigError {
-    let key = format!("server.{}", members.first().map_or(0, |member| member.id));
+fn unknown_host(raw: &RawConfig, me: Option<&Member>, host: &str) -> ConfigError {
     let why = format!("{host} is not an address of this machine");
-    raw.get(&key)
-        .map_or_else(|| ConfigError::Conflict(why.clone()), |line| line.refused(&key, &why))
-}
-
-/// The member that this server is. With one line there is no doubt, unless `myid` says
-/// that it is another one.
-fn own_member<'m>(
-    raw: &RawConfig,
-    members: &'m [Member],
-    data_dir: &path::Path,
-) -> Result<Option<&'m Member>, ConfigError> {
-    let Some(member) = members.first() else { return Ok(None) };
-    match read_my_id(data_dir)? {
-        Some(id) if id != member.id => {
-            let key = format!("server.{}", member.id);
-            let why = format!("the only member, but myid is {id}");
-            Err(raw.get(&key).map_or_else(
-                || ConfigError::Conflict(why.clone()),
-                |line| line.refused(&key, &why),
-            ))
-        }
-        Some(_) | None => Ok(Some(member)),
-    }
+    ensemble::refused_line(raw, me.map_or(0, |member| member.id), &why)
 }
 
 fn resolve(host: &str, port: u16) -> Option<SocketAddr> {

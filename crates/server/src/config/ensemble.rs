@@ -1,0 +1,84 @@
+//! What a server must know to be one of several: which of the members it is.
+
+use std::path::Path;
+
+use super::{
+    error::ConfigError,
+    members::{Member, Role},
+    raw::RawConfig,
+    read_my_id,
+};
+
+/// A server among others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnsembleConfig {
+    /// Which member this is.
+    pub me: Member,
+    /// Whether peers may connect on every address of the machine, not only the configured.
+    pub listen_on_all: bool,
+}
+
+/// Ids that ZooKeeper documents; the id is the highest byte of session ids.
+const IDS: std::ops::RangeInclusive<i64> = 1..=255;
+
+/// The member that this server is. With one line there is no doubt, unless `myid` says
+/// that it is another one; with several, `myid` must say.
+///
+/// # Errors
+/// When `myid` is missing or names none of the members.
+pub(super) fn own_member(
+    raw: &RawConfig,
+    members: &[Member],
+    data_dir: &Path,
+) -> Result<Option<Member>, ConfigError> {
+    let Some(first) = members.first() else { return Ok(None) };
+    let id = match read_my_id(data_dir)? {
+        Some(id) => id,
+        None if members.len() == 1 => first.id,
+        None => {
+            let file = data_dir.join("myid");
+            let why = format!("{} is missing: which of the servers is this?", file.display());
+            return Err(ConfigError::Conflict(why));
+        }
+    };
+    if let Some(me) = members.iter().find(|member| member.id == id) {
+        return Ok(Some(me.clone()));
+    }
+    if members.len() == 1 {
+        let why = format!("the only member, but myid is {id}");
+        return Err(refused_line(raw, first.id, &why));
+    }
+    Err(ConfigError::Conflict(format!("myid is {id}, but there is no server.{id}")))
+}
+
+/// The ensemble, when there is one.
+///
+/// # Errors
+/// When the members cannot form one.
+pub(super) fn config(
+    raw: &RawConfig,
+    members: &[Member],
+    me: Option<Member>,
+) -> Result<Option<EnsembleConfig>, ConfigError> {
+    let Some(me) = me else { return Ok(None) };
+    let participants = members.iter().filter(|member| member.role == Role::Participant).count();
+    let alone_allowed = raw.flag("standaloneEnabled", true);
+    if participants == 1 && alone_allowed {
+        if members.len() > 1 {
+            let why = "observers need more than one participant, or standaloneEnabled=false";
+            return Err(ConfigError::Conflict(why.to_owned()));
+        }
+        return Ok(None);
+    }
+    if let Some(member) = members.iter().find(|member| !IDS.contains(&member.id)) {
+        return Err(refused_line(raw, member.id, "ids of servers are from 1 to 255"));
+    }
+    Ok(Some(EnsembleConfig { me, listen_on_all: raw.flag("quorumListenOnAllIPs", false) }))
+}
+
+/// Refuses a `server.N` line, by its place if it is known.
+pub(super) fn refused_line(raw: &RawConfig, id: i64, why: &str) -> ConfigError {
+    let key = format!("server.{id}");
+    raw.get(&key)
+        .map_or_else(|| ConfigError::Conflict(why.to_owned()), |line| line.refused(&key, why))
+}
