@@ -178,7 +178,7 @@ fn what_a_server_does_not_start_with() {
         authentication with the scheme x509 is enforced, but not available
         zoo.cfg:3: metricsProvider.className: expected a metrics provider of ZooKeeper, found "com.example.Mine"
         zoo.cfg:3: DigestAuthenticationProvider.digestAlg: expected a hash algorithm of Java, found "CRC"
-        3 participants are configured, but ensembles come with the next release: this one runs a single server (leave one server.N line, or none)
+        /data/myid is missing: which of the servers is this?
         observers cannot be without a participant
         zoo.cfg:3: server.1: peer port and election port must differ
         zoo.cfg:4: server.1: expected host:peerPort:electionPort[:participant|observer]
