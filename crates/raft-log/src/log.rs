@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use openraft::{
     LogState, OptionalSend, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
@@ -32,7 +33,7 @@ use crate::{
 };
 
 /// Most bytes read at once for replication and for apply.
-const READ_BYTES_MAX: usize = 4 << 20;
+const READ_BYTES_MAX: usize = 2 << 20;
 
 /// The log: cheap to clone, all clones are the same log.
 #[derive(Clone)]
@@ -42,7 +43,8 @@ pub(crate) struct Log {
 
 struct Shared {
     disk: Arc<dyn LogDisk>,
-    thread: Mutex<mpsc::Sender<Job>>,
+    /// None when the log has ended.
+    thread: Mutex<Option<mpsc::Sender<Job>>>,
     state: RwLock<State>,
     tail_bytes_max: usize,
     /// The number of the entry after the last one on disk; kept by the log thread.
@@ -51,6 +53,7 @@ struct Shared {
 
 struct State {
     vote: Option<Vote>,
+    founding: Option<Bytes>,
     committed: Option<LogId>,
     /// The disk does not know it yet.
     committed_is_new: bool,
@@ -74,6 +77,7 @@ impl Log {
     ) -> Self {
         let state = State {
             vote: found.vote.map(vote),
+            founding: found.founding.clone(),
             committed: found.committed.map(log_id),
             committed_is_new: false,
             purged: found.purged.map(log_id),
@@ -82,14 +86,38 @@ impl Log {
             tail: VecDeque::new(),
             tail_bytes: 0,
         };
-        let (thread, state) = (Mutex::new(thread), RwLock::new(state));
+        let (thread, state) = (Mutex::new(Some(thread)), RwLock::new(state));
         let shared = Shared { disk, thread, state, tail_bytes_max, written };
         Self { shared: Arc::new(shared) }
     }
 
     fn send(&self, ops: Vec<LogOp>, done: Done) -> io::Result<()> {
-        let sent = self.shared.thread.lock().send(Job { ops, done });
-        sent.map_err(|_| io::Error::other("the log thread has ended"))
+        let thread = self.shared.thread.lock();
+        let sent = thread.as_ref().and_then(|thread| thread.send(Job { ops, done }).ok());
+        sent.ok_or_else(|| io::Error::other("the log thread has ended"))
+    }
+
+    /// Lets the log thread end when it has written what is queued. Nothing can be written
+    /// from here on.
+    pub(crate) fn end(&self) {
+        *self.shared.thread.lock() = None;
+    }
+
+    /// The last entry.
+    pub(crate) fn last(&self) -> Option<LogId> {
+        self.shared.state.read().last
+    }
+
+    /// What was promised for the founding of a cluster.
+    pub(crate) fn founding(&self) -> Option<Bytes> {
+        self.shared.state.read().founding.clone()
+    }
+
+    /// Remembers what is promised for the founding of a cluster; on disk on return.
+    pub(crate) async fn save_founding(&self, promised: Bytes) -> io::Result<()> {
+        self.write(LogOp::Founding(promised.clone())).await?;
+        self.shared.state.write().founding = Some(promised);
+        Ok(())
     }
 
     async fn write(&self, op: LogOp) -> io::Result<()> {

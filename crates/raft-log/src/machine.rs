@@ -21,12 +21,14 @@ use parking_lot::Mutex;
 use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 
 use crate::{
+    applied::Applied,
     checkpoints::{
         CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore,
         FrozenCheckpoint,
     },
     codec,
     disk::LogPosition,
+    ensemble::Members,
     panic::abort_on_panic,
     proposer::Proposer,
     types::{
@@ -81,8 +83,8 @@ pub enum Payload {
     Blank,
     /// Batches of commands: see [`crate::codec::decode`].
     Commands(Bytes),
-    /// The members changed.
-    Membership,
+    /// The members changed: these are they now.
+    Membership(Members),
 }
 
 /// openraft's side of the machine.
@@ -90,6 +92,7 @@ pub(crate) struct Adapter {
     machine: Arc<dyn Machine>,
     checkpoints: Arc<dyn CheckpointStore>,
     proposer: Proposer,
+    progress: Arc<Applied>,
     applied: Option<LogId>,
     membership: StoredMembership,
     /// Held from the freezing of the state until it is written, and while another
@@ -158,6 +161,7 @@ impl Adapter {
         checkpoints: Arc<dyn CheckpointStore>,
         proposer: Proposer,
         due: Arc<Due>,
+        progress: Arc<Applied>,
     ) -> Result<Self, CheckpointError> {
         let mut found = None;
         machine.restore(&mut |load| {
@@ -168,10 +172,12 @@ impl Adapter {
             Some(meta) => snapshot_meta(meta)?,
             None => SnapshotMeta::default(),
         };
+        newest.last_log_id.as_ref().map(position).into_iter().for_each(|at| progress.set(at));
         Ok(Self {
             machine,
             checkpoints,
             proposer,
+            progress,
             applied: newest.last_log_id,
             membership: newest.last_membership,
             changing: Arc::default(),
@@ -187,6 +193,9 @@ impl Adapter {
     fn apply_some(&self, entries: &[Committed]) {
         self.due.count(entries);
         let own = abort_on_panic(|| self.machine.apply(entries));
+        if let Some(last) = entries.last() {
+            self.progress.set(last.position);
+        }
         self.proposer.applied(own);
     }
 
@@ -197,7 +206,7 @@ impl Adapter {
             RaftPayload::Normal(batches) => Payload::Commands(batches.0.clone()),
             RaftPayload::Membership(membership) => {
                 self.membership = StoredMembership::new(Some(entry.log_id), membership.clone());
-                Payload::Membership
+                Payload::Membership(Members::new(Some(position(&entry.log_id)), membership))
             }
         };
         Committed { position: position(&entry.log_id), payload }
@@ -268,6 +277,7 @@ impl RaftStateMachine<Types> for Adapter {
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.due.restart();
+        self.applied().into_iter().for_each(|at| self.progress.set(at));
         self.proposer.applied(own);
         Ok(())
     }
@@ -330,7 +340,7 @@ fn copy(frozen: &dyn FrozenCheckpoint, to: &dyn CheckpointStore) -> Result<(), C
     incoming.complete()
 }
 
-fn snapshot_meta(stored: &CheckpointMeta) -> Result<SnapshotMeta, CheckpointError> {
+pub(crate) fn snapshot_meta(stored: &CheckpointMeta) -> Result<SnapshotMeta, CheckpointError> {
     Ok(SnapshotMeta {
         last_log_id: stored.applied.map(log_id),
         last_membership: codec::decode_stored_membership(&stored.membership)
@@ -338,7 +348,7 @@ fn snapshot_meta(stored: &CheckpointMeta) -> Result<SnapshotMeta, CheckpointErro
     })
 }
 
-fn stored(meta: &SnapshotMeta) -> CheckpointMeta {
+pub(crate) fn stored(meta: &SnapshotMeta) -> CheckpointMeta {
     CheckpointMeta {
         applied: meta.last_log_id.as_ref().map(position),
         membership: codec::encode_stored_membership(&meta.last_membership),

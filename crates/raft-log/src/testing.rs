@@ -61,6 +61,7 @@ where
             Arc::<MemCheckpoints>::default(),
             Proposer::new(OriginId::default()),
             Arc::new(Due::new(u64::MAX, u64::MAX)),
+            Arc::default(),
         );
         let adapter = adapter.map_err(|error| failed(io::Error::other(error)))?;
         Ok((guard, log, adapter))

@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, io};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use crate::disk::{DiskState, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
@@ -23,6 +24,7 @@ struct Inner {
     purged: Option<LogPosition>,
     vote: Option<StoredVote>,
     committed: Option<LogPosition>,
+    founding: Option<Bytes>,
 }
 
 impl LogDisk for MemLog {
@@ -34,6 +36,7 @@ impl LogDisk for MemLog {
             last: last.or(inner.purged),
             vote: inner.vote,
             committed: inner.committed,
+            founding: inner.founding.clone(),
         })
     }
 
@@ -56,6 +59,7 @@ impl LogDisk for MemLog {
                     inner.purged = Some(*upto);
                 }
                 LogOp::Committed(committed) => inner.committed = Some(*committed),
+                LogOp::Founding(founding) => inner.founding = Some(founding.clone()),
             }
         }
         Ok(())
