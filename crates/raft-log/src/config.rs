@@ -2,8 +2,14 @@
 
 use openraft::{Config, SnapshotPolicy};
 
+use crate::ensemble::EnsembleConfig;
+
+/// Entries that servers of an ensemble keep behind a checkpoint, at least: what a follower
+/// missed that was away for a moment.
+const ENSEMBLE_KEEP_ENTRIES: u64 = 10_000;
+
 /// What can be chosen about the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct RaftLogConfig {
     /// This server's Raft node id, drawn when its data directory was first used.
     pub node: u64,
@@ -19,6 +25,8 @@ pub struct RaftLogConfig {
     pub keep_entries: u64,
     /// Entries kept in memory, in bytes; older ones are read from disk.
     pub tail_bytes: usize,
+    /// The other servers; none for a server that stands alone.
+    pub ensemble: Option<EnsembleConfig>,
 }
 
 impl RaftLogConfig {
@@ -32,6 +40,7 @@ impl RaftLogConfig {
             checkpoint_commands: 100_000,
             keep_entries: 0,
             tail_bytes: 8 << 20,
+            ensemble: None,
         }
     }
 
@@ -40,18 +49,23 @@ impl RaftLogConfig {
         Config {
             cluster_name: "rookery".to_owned(),
             heartbeat_interval: 150,
-            // One slow fsync on a shared disk takes 300 ms: shorter timeouts elect for nothing.
-            election_timeout_min: 1000,
-            election_timeout_max: 2000,
+            // openraft waits for the leader's lease, which is the longer of the two, and then
+            // for one between them: a leader that was cut off is replaced after 1.35 to
+            // 1.8 s. One whose process ended is replaced at once: see `ensemble::lost_leader`.
+            election_timeout_min: 450,
+            election_timeout_max: 900,
             enable_pre_vote: Some(true),
             // The default loses safety with a log that is written asynchronously: a leader
             // that crashes with entries it replicated and did not sync would lead the same
             // term again and give their ids to others.
             enable_leader_restore: Some(false),
-            quorum_loss_probe_interval: Some(4000),
+            quorum_loss_probe_interval: Some(2000),
             // Checkpoints are taken by bytes and commands, see `machine`.
             snapshot_policy: SnapshotPolicy::Never,
-            max_in_snapshot_log_to_keep: self.keep_entries,
+            max_in_snapshot_log_to_keep: self
+                .ensemble
+                .as_ref()
+                .map_or(self.keep_entries, |_| self.keep_entries.max(ENSEMBLE_KEEP_ENTRIES)),
             purge_batch_size: 1,
             install_snapshot_timeout: 600_000,
             max_payload_entries: 1024,

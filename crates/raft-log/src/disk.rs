@@ -68,6 +68,8 @@ pub enum LogOp {
     Purge(LogPosition),
     /// Remembers how far is committed. A hint: it need not be synced.
     Committed(LogPosition),
+    /// Remembers what was promised for the founding of a cluster.
+    Founding(Bytes),
 }
 
 /// What a disk holds when it is opened.
@@ -81,6 +83,8 @@ pub struct DiskState {
     pub vote: Option<StoredVote>,
     /// How far was committed, at least.
     pub committed: Option<LogPosition>,
+    /// What was promised for the founding of a cluster.
+    pub founding: Option<Bytes>,
 }
 
 /// A durable log.

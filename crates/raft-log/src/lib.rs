@@ -17,10 +17,14 @@
 //! What this crate does not know: RocksDB (that is `store`, behind the traits here),
 //! clients, sessions, and what commands mean. openraft does not show in its interface.
 
+mod applied;
+mod checkpoint_transfer;
 mod checkpoints;
 pub mod codec;
 mod config;
 mod disk;
+mod ensemble;
+mod forward;
 mod generated;
 mod log;
 mod log_thread;
@@ -28,16 +32,25 @@ mod machine;
 pub mod mem;
 mod network;
 mod panic;
+mod peer;
 mod proposer;
 mod raft;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod transport;
 mod types;
 
 pub use checkpoints::{
-    CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSink, CheckpointSource,
-    CheckpointStore,
+    CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSink,
+    CheckpointSource, CheckpointStore, FrozenCheckpoint, IncomingCheckpoint,
 };
 pub use config::RaftLogConfig;
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
+pub use ensemble::{
+    ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberView, Members, PeerMessage,
+    PeerRef, Role, ServerSpec, Status,
+};
 pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
+pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};
-pub use raft::{RaftLog, StartError};
+pub use raft::{NoLeader, RaftLog, StartError};

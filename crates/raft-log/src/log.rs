@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use bytes::Bytes;
 use openraft::{
     LogState, OptionalSend, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
@@ -32,7 +33,7 @@ use crate::{
 };
 
 /// Most bytes read at once for replication and for apply.
-const READ_BYTES_MAX: usize = 4 << 20;
+const READ_BYTES_MAX: usize = 2 << 20;
 
 /// The log: cheap to clone, all clones are the same log.
 #[derive(Clone)]
@@ -42,7 +43,8 @@ pub(crate) struct Log {
 
 struct Shared {
     disk: Arc<dyn LogDisk>,
-    thread: Mutex<mpsc::Sender<Job>>,
+    /// None when the log has ended.
+    thread: Mutex<Option<mpsc::Sender<Job>>>,
     state: RwLock<State>,
     tail_bytes_max: usize,
     /// The number of the entry after the last one on disk; kept by the log thread.
@@ -51,10 +53,13 @@ struct Shared {
 
 struct State {
     vote: Option<Vote>,
+    founding: Option<Bytes>,
     committed: Option<LogId>,
     /// The disk does not know it yet.
     committed_is_new: bool,
     purged: Option<LogId>,
+    /// Where the log begins: behind what was purged.
+    first: u64,
     last: Option<LogId>,
     /// The newest entries, without holes up to `last`.
     tail: VecDeque<Entry>,
@@ -72,21 +77,47 @@ impl Log {
     ) -> Self {
         let state = State {
             vote: found.vote.map(vote),
+            founding: found.founding.clone(),
             committed: found.committed.map(log_id),
             committed_is_new: false,
             purged: found.purged.map(log_id),
+            first: found.purged.map_or(0, |purged| purged.index + 1),
             last: found.last.map(log_id),
             tail: VecDeque::new(),
             tail_bytes: 0,
         };
-        let (thread, state) = (Mutex::new(thread), RwLock::new(state));
+        let (thread, state) = (Mutex::new(Some(thread)), RwLock::new(state));
         let shared = Shared { disk, thread, state, tail_bytes_max, written };
         Self { shared: Arc::new(shared) }
     }
 
     fn send(&self, ops: Vec<LogOp>, done: Done) -> io::Result<()> {
-        let sent = self.shared.thread.lock().send(Job { ops, done });
-        sent.map_err(|_| io::Error::other("the log thread has ended"))
+        let thread = self.shared.thread.lock();
+        let sent = thread.as_ref().and_then(|thread| thread.send(Job { ops, done }).ok());
+        sent.ok_or_else(|| io::Error::other("the log thread has ended"))
+    }
+
+    /// Lets the log thread end when it has written what is queued. Nothing can be written
+    /// from here on.
+    pub(crate) fn end(&self) {
+        *self.shared.thread.lock() = None;
+    }
+
+    /// The last entry.
+    pub(crate) fn last(&self) -> Option<LogId> {
+        self.shared.state.read().last
+    }
+
+    /// What was promised for the founding of a cluster.
+    pub(crate) fn founding(&self) -> Option<Bytes> {
+        self.shared.state.read().founding.clone()
+    }
+
+    /// Remembers what is promised for the founding of a cluster; on disk on return.
+    pub(crate) async fn save_founding(&self, promised: Bytes) -> io::Result<()> {
+        self.write(LogOp::Founding(promised.clone())).await?;
+        self.shared.state.write().founding = Some(promised);
+        Ok(())
     }
 
     async fn write(&self, op: LogOp) -> io::Result<()> {
@@ -130,6 +161,9 @@ impl State {
     }
 
     fn push(&mut self, entry: Entry) {
+        if self.last.is_none() {
+            self.first = entry.log_id.index;
+        }
         self.last = Some(entry.log_id);
         self.tail_bytes += entry_bytes(&entry);
         self.tail.push_back(entry);
@@ -176,9 +210,12 @@ impl RaftLogReader<Types> for Log {
         &mut self,
         range: RB,
     ) -> io::Result<Vec<Entry>> {
-        let (mut start, end) = half_open(&range);
-        let next = self.shared.state.read().last.map_or(0, |last| last.index + 1);
-        let end = end.min(next);
+        let (start, end) = half_open(&range);
+        // What was purged and what is not there yet is left out; a hole between is an error.
+        let (mut start, end) = {
+            let state = self.shared.state.read();
+            (start.max(state.first), end.min(state.last.map_or(0, |last| last.index + 1)))
+        };
         let mut entries = Vec::new();
         while start < end {
             let some = self.read(start, end, READ_BYTES_MAX)?;
@@ -255,6 +292,9 @@ impl RaftLogStorage<Types> for Log {
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         {
             let mut state = self.shared.state.write();
+            if state.last <= last {
+                return Ok(());
+            }
             let keep = |entry: &Entry| last.is_some_and(|last| entry.log_id.index <= last.index);
             while let Some(back) = state.tail.pop_back_if(|entry| !keep(entry)) {
                 state.tail_bytes -= entry_bytes(&back);
@@ -273,6 +313,7 @@ impl RaftLogStorage<Types> for Log {
                 state.tail_bytes -= entry_bytes(&front);
             }
             state.purged = Some(upto);
+            state.first = upto.index + 1;
             if state.last.is_none_or(|last| last.index < upto.index) {
                 state.last = Some(upto);
             }

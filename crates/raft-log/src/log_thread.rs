@@ -146,7 +146,7 @@ fn note_written(ops: &[LogOp], written: &AtomicU64) {
             LogOp::TruncateAfter(last) => {
                 written.store(last.map_or(0, |last| last + 1), Ordering::Release);
             }
-            LogOp::Vote(_) | LogOp::Purge(_) | LogOp::Committed(_) => {}
+            LogOp::Vote(_) | LogOp::Purge(_) | LogOp::Committed(_) | LogOp::Founding(_) => {}
         }
     }
 }
@@ -166,14 +166,18 @@ fn collect(first: Job, jobs: &mpsc::Receiver<Job>) -> (Vec<LogOp>, Vec<Done>) {
 fn op_bytes(op: &LogOp) -> usize {
     match op {
         LogOp::Append(entries) => entries.iter().map(|entry| entry.payload.len()).sum(),
-        LogOp::Vote(_) | LogOp::TruncateAfter(_) | LogOp::Purge(_) | LogOp::Committed(_) => 0,
+        LogOp::Vote(_)
+        | LogOp::TruncateAfter(_)
+        | LogOp::Purge(_)
+        | LogOp::Committed(_)
+        | LogOp::Founding(_) => 0,
     }
 }
 
 /// Purging and the committed hint may be lost: they are made again.
 fn needs_sync(ops: &[LogOp]) -> bool {
     ops.iter().any(|op| match op {
-        LogOp::Append(_) | LogOp::Vote(_) | LogOp::TruncateAfter(_) => true,
+        LogOp::Append(_) | LogOp::Vote(_) | LogOp::TruncateAfter(_) | LogOp::Founding(_) => true,
         LogOp::Purge(_) | LogOp::Committed(_) => false,
     })
 }

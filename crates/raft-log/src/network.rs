@@ -1,73 +1,188 @@
-//! The way to the other members. A server that stands alone has none.
+//! The way to the other members, as openraft asks for it.
 
-use std::{future::Future, io};
+use std::{future::Future, io, sync::Arc};
 
+use futures_util::{Stream, StreamExt};
+use jute::Record;
 use openraft::{
-    RaftNetworkFactory, RaftNetworkV2, alias,
+    OptionalSend, RaftNetworkFactory, RaftNetworkV2, alias,
+    base::{BoxFuture, BoxStream},
     errors::{RPCError, ReplicationClosed, StreamingError, Unreachable},
     network::RPCOption,
     raft::{
-        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, VoteRequest, VoteResponse,
+        AppendEntriesRequest, AppendEntriesResponse, SnapshotResponse, StreamAppendResult,
+        TransferLeaderRequest, TransferLeaderResponse, VoteRequest, VoteResponse,
     },
 };
 
 use crate::{
+    checkpoint_transfer,
+    ensemble::Shared,
+    generated::peer as wire,
     machine::CheckpointHandle,
+    peer::{
+        Kind, Lane, PeerError, Session, Wanted, appends,
+        convert::{read_vote_reply, wire_transfer, wire_vote_request},
+        dial,
+        frame::Frame,
+    },
     types::{Member, Types, Vote},
 };
 
-/// The network of a server without peers: nobody is ever reached.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NoPeers;
+/// Makes the ways to the members.
+#[derive(Clone)]
+pub(crate) struct Network(pub(crate) Arc<Shared>);
 
-impl NoPeers {
-    fn unreachable() -> Unreachable<Types> {
-        Unreachable::new(&io::Error::other("this server has no peers"))
+impl RaftNetworkFactory<Types> for Network {
+    type Network = Way;
+
+    async fn new_client(&mut self, target: u64, member: &Member) -> Way {
+        let shared = Arc::clone(&self.0);
+        Way { shared, target, member: member.clone(), appends: None }
     }
 }
 
-impl RaftNetworkFactory<Types> for NoPeers {
-    type Network = Self;
+/// The way to one member. Each has an append lane of its own, so that what openraft sends
+/// by different ways, such as signs of life and entries, does not wait for each other.
+pub(crate) struct Way {
+    shared: Arc<Shared>,
+    target: u64,
+    member: Member,
+    /// The append lane, while no stream uses it.
+    appends: Option<Session>,
+}
 
-    async fn new_client(&mut self, _: u64, _: &Member) -> Self {
-        *self
+/// An error that makes openraft pause before it tries again.
+pub(crate) fn unreachable(error: &(impl std::error::Error + 'static)) -> Unreachable<Types> {
+    Unreachable::new(error)
+}
+
+fn rpc_error(error: &(impl std::error::Error + 'static)) -> RPCError<Types> {
+    RPCError::Unreachable(unreachable(error))
+}
+
+impl Way {
+    async fn call<'r>(
+        &self,
+        kind: Kind,
+        record: &impl Record<'r>,
+        option: &RPCOption,
+    ) -> Result<Frame, RPCError<Types>> {
+        let link = self.shared.links.to(Wanted::Node(self.target), &self.member.addresses);
+        let answer = link.call(kind, record, option.soft_ttl()).await;
+        answer.map_err(|error| rpc_error(&error))
+    }
+
+    async fn ask_for_vote(
+        &self,
+        kind: Kind,
+        request: &VoteRequest<Types>,
+        option: &RPCOption,
+    ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        let leader_gone = self.shared.leader_is_gone(request.vote.leader_id.term);
+        let record = wire_vote_request(request, leader_gone);
+        let answer = self.call(kind, &record, option).await?;
+        let reply = answer.record().and_then(|reply| read_vote_reply(&reply));
+        reply.map_err(|error| rpc_error(&error))
+    }
+
+    async fn append_lane(&mut self) -> Result<Session, PeerError> {
+        if let Some(session) = self.appends.take() {
+            return Ok(session);
+        }
+        let links = &self.shared.links;
+        let wanted = Wanted::Node(self.target);
+        dial(links.transport(), &self.member.addresses, links.own(), wanted, Lane::Append).await
     }
 }
 
-impl RaftNetworkV2<Types> for NoPeers {
+impl RaftNetworkV2<Types> for Way {
     type SnapshotData = CheckpointHandle;
 
     async fn append_entries(
         &mut self,
-        _: AppendEntriesRequest<Types>,
-        _: RPCOption,
+        request: AppendEntriesRequest<Types>,
+        option: RPCOption,
     ) -> Result<AppendEntriesResponse<Types>, RPCError<Types>> {
-        Err(RPCError::Unreachable(Self::unreachable()))
+        let requests = futures_util::stream::iter([request]);
+        let mut answers = self.stream_append(requests, option).await?;
+        match answers.next().await {
+            Some(answer) => answer.map(AppendEntriesResponse::from),
+            None => Err(rpc_error(&io::Error::other("it did not answer"))),
+        }
+    }
+
+    fn stream_append<'s, S>(
+        &'s mut self,
+        input: S,
+        _: RPCOption,
+    ) -> BoxFuture<
+        's,
+        Result<BoxStream<'s, Result<StreamAppendResult<Types>, RPCError<Types>>>, RPCError<Types>>,
+    >
+    where
+        S: Stream<Item = AppendEntriesRequest<Types>> + OptionalSend + Unpin + 'static,
+    {
+        Box::pin(async move {
+            let session = self.append_lane().await.map_err(|error| rpc_error(&error))?;
+            let shared = Arc::clone(&self.shared);
+            let answers = appends::send(session, &mut self.appends, input, shared);
+            let answers = answers.map(|answer| answer.map_err(|error| rpc_error(&error)));
+            Ok(Box::pin(answers) as BoxStream<'s, _>)
+        })
     }
 
     async fn vote(
         &mut self,
-        _: VoteRequest<Types>,
-        _: RPCOption,
+        request: VoteRequest<Types>,
+        option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Err(RPCError::Unreachable(Self::unreachable()))
+        self.ask_for_vote(Kind::Vote, &request, &option).await
     }
 
     async fn pre_vote(
         &mut self,
-        _: VoteRequest<Types>,
-        _: RPCOption,
+        request: VoteRequest<Types>,
+        option: RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
-        Err(RPCError::Unreachable(Self::unreachable()))
+        self.ask_for_vote(Kind::PreVote, &request, &option).await
     }
 
     async fn full_snapshot(
         &mut self,
-        _: Vote,
-        _: alias::SnapshotOf<Types, CheckpointHandle>,
-        _: impl Future<Output = ReplicationClosed> + Send + 'static,
+        vote: Vote,
+        snapshot: alias::SnapshotOf<Types, CheckpointHandle>,
+        cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
         _: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        Err(StreamingError::Unreachable(Self::unreachable()))
+        let links = &self.shared.links;
+        let wanted = Wanted::Node(self.target);
+        let addresses = &self.member.addresses;
+        let lane = dial(links.transport(), addresses, links.own(), wanted, Lane::Checkpoint);
+        tokio::select! {
+            closed = cancel => Err(StreamingError::Closed(closed)),
+            sent = async { checkpoint_transfer::send(lane.await?, vote, snapshot).await } => {
+                sent.map_err(|error| {
+                    tracing::warn!(
+                        server = self.member.server_id, %error,
+                        "sending the checkpoint broke off; it will go on from there"
+                    );
+                    StreamingError::Unreachable(unreachable(&error))
+                })
+            }
+        }
+    }
+
+    async fn transfer_leader(
+        &mut self,
+        request: TransferLeaderRequest<Types>,
+        option: RPCOption,
+    ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        let answer = self.call(Kind::Transfer, &wire_transfer(&request), &option).await?;
+        let answer: wire::Answer<'_> = answer.record().map_err(|error| rpc_error(&error))?;
+        if answer.yes {
+            return Ok(Ok(()));
+        }
+        Err(rpc_error(&io::Error::other(answer.text.to_owned())))
     }
 }

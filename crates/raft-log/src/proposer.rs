@@ -200,6 +200,11 @@ impl Proposer {
         self.shared.queue.lock().in_flight.iter().cloned().collect()
     }
 
+    /// The number of the oldest command that was sent and is not applied.
+    pub(crate) fn oldest(&self) -> Option<u64> {
+        self.shared.queue.lock().in_flight.front().map(|batch| batch.last_sequence)
+    }
+
     /// Commands up to this number are in the state.
     pub(crate) fn applied(&self, sequence: u64) {
         let mut queue = self.shared.queue.lock();

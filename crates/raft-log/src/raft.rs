@@ -1,27 +1,38 @@
-//! A running log: openraft on threads of its own, started, fed and stopped here.
+//! A running log: openraft on a thread of its own, started, fed and stopped here.
 
-use std::{collections::BTreeMap, io, sync::Arc, sync::atomic::AtomicU64, thread, time::Duration};
-
-use futures_util::{StreamExt, stream::FuturesOrdered};
-use openraft::{
-    Raft, ServerState, async_runtime::WatchReceiver, errors::ClientWriteError,
-    impls::OneshotResponder,
+use std::{
+    collections::BTreeMap, future::Future, io, sync::Arc, sync::atomic::AtomicU64, thread,
+    time::Duration,
 };
+
+use openraft::{Instant as _, Raft, ServerState, async_runtime::WatchReceiver};
 use parking_lot::Mutex;
 use thiserror::Error;
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, oneshot, watch},
+    task::JoinSet,
+};
 use tree::OriginId;
 
 use crate::{
+    applied::Applied,
     checkpoints::{CheckpointError, CheckpointStore},
     config::RaftLogConfig,
     disk::{LogDisk, LogPosition},
+    ensemble::{
+        ChangeError, FromPeer, Lag, MESSAGES_MAX, MemberChange, Own, PeerMessage, PeerRef, Role,
+        Shared, Status, ThisRaft, ensure_joint_ends, found_or_join, hand_over_locally,
+    },
+    forward,
     log::Log,
     log_thread,
     machine::{Adapter, Due, Machine},
-    network::NoPeers,
-    proposer::{Batch, Proposer},
-    types::{Batches, Member, Types},
+    network::Network,
+    peer::accept,
+    proposer::Proposer,
+    transport::{Listener, Tcp, Transport},
+    types::Member,
 };
 
 /// How long a lone server may take to read its log and lead. Replaying is bounded by the
@@ -29,8 +40,9 @@ use crate::{
 const RECOVERY_MAX: Duration = Duration::from_secs(600);
 /// How long a server that stops waits for the commands it has taken.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
-/// How long to wait before batches are sent again that were refused.
-const RETRY_PAUSE: Duration = Duration::from_millis(20);
+/// How often openraft is asked whether it still runs. Its channel for that changes with
+/// every entry, so that waiting on it would cost a wake-up each.
+const HEALTH_EVERY: Duration = Duration::from_millis(100);
 
 /// Why the log did not start.
 #[derive(Debug, Error)]
@@ -41,36 +53,55 @@ pub enum StartError {
     /// The log cannot be read.
     #[error("log: {0}")]
     Log(#[from] io::Error),
+    /// The port for other servers cannot be opened.
+    #[error("cannot listen for peers on {address}: {error}")]
+    Listen {
+        /// The address asked for.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
     /// openraft did not start.
     #[error("raft: {0}")]
     Raft(String),
 }
 
-type ThisRaft = Raft<Types, Adapter>;
+/// Reading here would not be up to date, and cannot be made so now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("there is no leader that knows how far it is")]
+pub struct NoLeader;
 
 /// A running log.
-#[derive(Debug)]
 pub struct RaftLog {
     origin: OriginId,
     proposer: Proposer,
     failed: watch::Receiver<Option<String>>,
     due: Arc<Due>,
+    applied: Arc<Applied>,
+    shared: Arc<Shared>,
+    runtime: Handle,
+    peer_address: Option<String>,
+    messages: Mutex<Option<mpsc::Receiver<FromPeer>>>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
     threads: Mutex<Vec<thread::JoinHandle<()>>>,
 }
 
-impl std::fmt::Debug for Due {
+impl std::fmt::Debug for RaftLog {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Due").finish_non_exhaustive()
+        f.debug_struct("RaftLog").field("origin", &self.origin).finish_non_exhaustive()
     }
 }
 
 impl RaftLog {
-    /// Restores the machine, applies what the log holds, and takes the lead. On return
-    /// the machine is up to date and commands are taken.
+    /// Restores the machine and starts the log.
+    ///
+    /// A server that stands alone (no [`RaftLogConfig::ensemble`]) has applied all of its
+    /// log and leads on return. One of an ensemble has its checkpoint's state; it follows,
+    /// leads or waits for its peers, as [`Self::status`] says.
     ///
     /// # Errors
-    /// [`StartError`] when log or checkpoint are damaged or cannot be read.
+    /// [`StartError`] when log or checkpoint are damaged or cannot be read, or the port for
+    /// peers is taken.
     pub async fn start(
         config: RaftLogConfig,
         disk: Arc<dyn LogDisk>,
@@ -80,7 +111,9 @@ impl RaftLog {
         let origin = OriginId { node: config.node, incarnation: config.incarnation };
         let proposer = Proposer::new(origin);
         let due = Arc::new(Due::new(config.checkpoint_bytes, config.checkpoint_commands));
+        let applied = Arc::<Applied>::default();
         let (failed_sender, failed) = watch::channel(None);
+        let (messages_sender, messages) = mpsc::channel(MESSAGES_MAX);
         let (stop, stopped) = oneshot::channel();
         let (started_sender, started) = oneshot::channel();
         let parts = Parts {
@@ -90,18 +123,34 @@ impl RaftLog {
             machine,
             proposer: proposer.clone(),
             due: Arc::clone(&due),
+            applied: Arc::clone(&applied),
+            messages: messages_sender,
             failed: failed_sender,
         };
         let thread = thread::Builder::new()
             .name("raft".to_owned())
             .spawn(move || run_thread(parts, started_sender, stopped))?;
-        match started.await {
-            Ok(Ok(())) => {}
+        let started = match started.await {
+            Ok(Ok(started)) => started,
             Ok(Err(error)) => return Err(error),
             Err(_) => return Err(StartError::Raft("its thread ended".to_owned())),
-        }
+        };
+        let Started { shared, runtime, peer_address } = started;
         let (stop, threads) = (Mutex::new(Some(stop)), Mutex::new(vec![thread]));
-        Ok(Self { origin, proposer, failed, due, stop, threads })
+        let messages = Mutex::new(Some(messages));
+        Ok(Self {
+            origin,
+            proposer,
+            failed,
+            due,
+            applied,
+            shared,
+            runtime,
+            peer_address,
+            messages,
+            stop,
+            threads,
+        })
     }
 
     /// Where commands go.
@@ -112,6 +161,80 @@ impl RaftLog {
     /// Which commands in the log are this server's own.
     pub fn origin(&self) -> OriginId {
         self.origin
+    }
+
+    /// Where peers reach this server; none if it stands alone.
+    pub fn peer_address(&self) -> Option<&str> {
+        self.peer_address.as_deref()
+    }
+
+    /// What this server is in its ensemble, who leads and who the members are.
+    pub fn status(&self) -> watch::Receiver<Status> {
+        self.shared.status.subscribe()
+    }
+
+    /// The last entry that is in the machine.
+    pub fn applied(&self) -> Option<LogPosition> {
+        self.applied.get()
+    }
+
+    /// How long ago this server was in touch with a quorum, by way of the leader if it does
+    /// not lead; none if it never was. A server for which this is longer than the shortest
+    /// session timeout must stop serving.
+    pub fn contact_age(&self) -> Option<Duration> {
+        self.shared.contact_age()
+    }
+
+    /// Returns when all that was acknowledged anywhere before the call is in this machine:
+    /// what `sync` promises. Many calls at once cost the leader one round.
+    ///
+    /// # Errors
+    /// [`NoLeader`] when there is none, or it was lost meanwhile. Set a timeout: a server
+    /// that was cut off waits.
+    pub async fn read_barrier(&self) -> Result<(), NoLeader> {
+        let shared = Arc::clone(&self.shared);
+        let index = self.on_raft(async move { shared.read_index().await }).await.flatten();
+        let index = index.ok_or(NoLeader)?;
+        self.applied.reach(index).await;
+        Ok(())
+    }
+
+    /// Tells the leader, be it another server or this one; false if there is none, or no
+    /// room. Nothing comes back, and what was told may be lost.
+    pub fn tell_leader(&self, message: PeerMessage) -> bool {
+        let _on_raft = self.runtime.enter();
+        self.shared.tell_leader(message)
+    }
+
+    /// What other servers told this one as the leader, and what it told itself. Taken once.
+    pub fn take_messages(&self) -> Option<mpsc::Receiver<FromPeer>> {
+        self.messages.lock().take()
+    }
+
+    /// Changes the members; on return the change is complete. Gives the version of the
+    /// configuration that results.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn change_members(&self, change: MemberChange) -> Result<u64, ChangeError> {
+        let shared = Arc::clone(&self.shared);
+        let changed = self.on_raft(async move { shared.change_members(change).await }).await;
+        changed.unwrap_or(Err(ChangeError::NoLeader))
+    }
+
+    /// Makes the leader give way to the server of that number, or to whichever is best.
+    ///
+    /// # Errors
+    /// [`ChangeError`].
+    pub async fn hand_over(&self, to: Option<i64>) -> Result<(), ChangeError> {
+        let shared = Arc::clone(&self.shared);
+        let handed = self.on_raft(async move { shared.hand_over(to).await }).await;
+        handed.unwrap_or(Err(ChangeError::NoLeader))
+    }
+
+    /// How far each member is, as the leader sees it; empty elsewhere.
+    pub fn lags(&self) -> Vec<Lag> {
+        self.shared.lags()
     }
 
     /// Takes a checkpoint soon, whether one is due or not.
@@ -126,7 +249,7 @@ impl RaftLog {
     }
 
     /// Stops, once everything that the proposer has taken is applied, or after five seconds
-    /// if that takes longer.
+    /// if that takes longer. A leader hands over first.
     pub async fn shutdown(&self) {
         let stop = self.stop.lock().take();
         let threads = std::mem::take(&mut *self.threads.lock());
@@ -142,6 +265,46 @@ impl RaftLog {
             tracing::error!("the raft thread could not be joined");
         }
     }
+
+    /// Ends at once, as if the process was killed: nothing is handed over or waited for.
+    pub async fn kill(&self) {
+        *self.shared.ends_at_once.lock() = true;
+        self.shutdown().await;
+    }
+
+    /// Runs on the raft thread; none if that has ended.
+    async fn on_raft<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> Option<T> {
+        self.runtime.spawn(work).await.ok()
+    }
+}
+
+impl Shared {
+    /// Up to where must be applied to be up to date; none without a leader.
+    async fn read_index(&self) -> Option<u64> {
+        let role = self.status.borrow().role;
+        match role {
+            Role::Leading => crate::ensemble::leader_read_index(self).await,
+            Role::Joining | Role::Looking => None,
+            Role::Following | Role::Observing => self.leaders_read_index().await,
+        }
+    }
+
+    fn lags(&self) -> Vec<Lag> {
+        let metrics = self.raft().metrics();
+        let metrics = metrics.borrow_watched();
+        let (Some(replication), Some(heard)) = (&metrics.replication, &metrics.heartbeat) else {
+            return Vec::new();
+        };
+        let lag = |(node, member): (&u64, &Member)| Lag {
+            peer: PeerRef { node: *node, server_id: member.server_id },
+            matched: replication.get(node).and_then(|at| at.as_ref().map(|at| at.index)),
+            heard: heard.get(node).and_then(|at| at.map(|at| at.elapsed())),
+        };
+        metrics.membership_config.membership().nodes().map(lag).collect()
+    }
 }
 
 struct Parts {
@@ -151,13 +314,27 @@ struct Parts {
     machine: Arc<dyn Machine>,
     proposer: Proposer,
     due: Arc<Due>,
+    applied: Arc<Applied>,
+    messages: mpsc::Sender<FromPeer>,
     failed: watch::Sender<Option<String>>,
+}
+
+struct Started {
+    shared: Arc<Shared>,
+    runtime: Handle,
+    peer_address: Option<String>,
+}
+
+struct Opened {
+    shared: Arc<Shared>,
+    log_thread: thread::JoinHandle<()>,
+    listener: Option<Box<dyn Listener>>,
 }
 
 /// The raft thread: a runtime of its own, so that no client can keep openraft waiting.
 fn run_thread(
     parts: Parts,
-    started: oneshot::Sender<Result<(), StartError>>,
+    started: oneshot::Sender<Result<Started, StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -165,44 +342,92 @@ fn run_thread(
         Ok(runtime) => runtime,
         Err(error) => return drop(started.send(Err(StartError::Log(error)))),
     };
-    runtime.block_on(async move {
-        let (proposer, due) = (parts.proposer.clone(), Arc::clone(&parts.due));
-        let failed = parts.failed.clone();
-        let (raft, log_thread) = match open(parts).await {
-            Ok(opened) => opened,
-            Err(error) => return drop(started.send(Err(error))),
-        };
-        if started.send(Ok(())).is_err() {
-            return;
-        }
-        tokio::select! {
-            () = feed(&raft, &proposer) => report(&failed, "raft takes no more commands"),
-            () = take_checkpoints(&raft, &due) => {}
-            () = watch_for_failure(&raft, &failed) => {}
-            () = stop_in_order(stopped, &proposer) => {}
-        }
-        if let Err(error) = raft.shutdown().await {
-            tracing::error!(%error, "raft did not stop in order");
-        }
-        drop(raft);
-        let joined = tokio::task::spawn_blocking(move || log_thread.join());
-        drop(joined.await);
-    });
+    runtime.block_on(run(parts, started, stopped));
 }
 
-async fn open(parts: Parts) -> Result<(ThisRaft, thread::JoinHandle<()>), StartError> {
-    let Parts { config, disk, checkpoints, machine, proposer, due, failed } = parts;
+async fn run(
+    parts: Parts,
+    started: oneshot::Sender<Result<Started, StartError>>,
+    stopped: oneshot::Receiver<()>,
+) {
+    let (proposer, due) = (parts.proposer.clone(), Arc::clone(&parts.due));
+    let failed = parts.failed.clone();
+    let Opened { shared, log_thread, listener } = match open(parts).await {
+        Ok(opened) => opened,
+        Err(error) => return drop(started.send(Err(error))),
+    };
+    let peer_address = listener.as_ref().map(|listener| listener.address());
+    let (sharing, runtime) = (Arc::clone(&shared), Handle::current());
+    if started.send(Ok(Started { shared: sharing, runtime, peer_address })).is_err() {
+        return;
+    }
+    // Ended all at once when this function returns.
+    let mut tasks = JoinSet::new();
+    if let Some(listener) = listener {
+        tasks.spawn(accept::run(listener, Arc::clone(&shared)));
+        tasks.spawn(found_or_join(Arc::clone(&shared)));
+        tasks.spawn(ensure_joint_ends(Arc::clone(&shared)));
+    }
+    tokio::select! {
+        () = follow_status(&shared) => {}
+        () = forward::feed(&shared, &proposer) => report(&failed, "raft takes no more commands"),
+        () = take_checkpoints(shared.raft(), &due) => {}
+        () = watch_for_failure(shared.raft(), &failed) => {}
+        () = stop_in_order(stopped, &shared, &proposer) => {}
+    }
+    drop(tasks);
+    if let Err(error) = shared.raft().shutdown().await {
+        tracing::error!(%error, "raft did not stop in order");
+    }
+    shared.links.clear();
+    shared.log.end();
+    let joined = tokio::task::spawn_blocking(move || log_thread.join());
+    drop(joined.await);
+}
+
+async fn open(parts: Parts) -> Result<Opened, StartError> {
+    let Parts { config, disk, checkpoints, machine, proposer, due, applied, messages, failed } =
+        parts;
     let found = disk.state()?;
-    let adapter = Adapter::open(machine, checkpoints, proposer, due)?;
+    let adapter =
+        Adapter::open(machine, Arc::clone(&checkpoints), proposer, due, Arc::clone(&applied))?;
     check_joined(found.purged, adapter.applied())?;
     let written = Arc::new(AtomicU64::new(found.last.map_or(0, |last| last.index + 1)));
     let (sender, log_thread) = log_thread::start(Arc::clone(&disk), failed, Arc::clone(&written))?;
     let log = Log::new(disk, &found, sender, config.tail_bytes, written);
     let raft_config = config.raft().validate().map_err(raft_error)?;
-    let raft = Raft::new(config.node, Arc::new(raft_config), NoPeers, log, adapter);
+    let own = Own {
+        node: config.node,
+        incarnation: config.incarnation,
+        server_id: config.server_id,
+        servers: config.ensemble.as_ref().map(|own| own.servers.clone()).unwrap_or_default(),
+    };
+    let transport: Arc<dyn Transport> = config
+        .ensemble
+        .as_ref()
+        .map_or_else(|| Arc::new(Tcp) as _, |own| Arc::clone(&own.transport));
+    let (status, _) = watch::channel(Status::default());
+    let shared = Shared::new(own, transport, log.clone(), checkpoints, status, messages);
+    let shared = Arc::new(shared);
+    let network = Network(Arc::clone(&shared));
+    let raft = Raft::new(config.node, Arc::new(raft_config), network, log, adapter);
     let raft = raft.await.map_err(raft_error)?;
-    lead(&raft, &config).await?;
-    Ok((raft, log_thread))
+    shared.set_raft(raft);
+    shared.refresh_status();
+    let listener = match &config.ensemble {
+        Some(ensemble) => Some(listen(&*ensemble.transport, &ensemble.listen).await?),
+        None => {
+            lead(&shared, &config).await?;
+            shared.refresh_status();
+            None
+        }
+    };
+    Ok(Opened { shared, log_thread, listener })
+}
+
+async fn listen(transport: &dyn Transport, address: &str) -> Result<Box<dyn Listener>, StartError> {
+    let listener = transport.listen(address).await;
+    listener.map_err(|error| StartError::Listen { address: address.to_owned(), error })
 }
 
 /// What was purged from the log must be in the checkpoint; otherwise nobody has it.
@@ -219,11 +444,16 @@ fn check_joined(
 }
 
 /// Makes a lone member lead at once, and waits until all of its log is applied.
-async fn lead(raft: &ThisRaft, config: &RaftLogConfig) -> Result<(), StartError> {
+async fn lead(shared: &Shared, config: &RaftLogConfig) -> Result<(), StartError> {
+    let raft = shared.raft();
     if !raft.is_initialized().await.map_err(raft_error)? {
-        let member = Member { server_id: config.server_id, address: String::new() };
-        let members = BTreeMap::from([(config.node, member)]);
-        raft.initialize(members).await.map_err(raft_error)?;
+        let member = Member {
+            server_id: config.server_id,
+            cluster: config.node,
+            votes: true,
+            ..Member::default()
+        };
+        raft.initialize(BTreeMap::from([(config.node, member)])).await.map_err(raft_error)?;
     } else {
         // Without waiting for an election timeout: there is nobody to wait for.
         raft.trigger().elect(false).await.map_err(raft_error)?;
@@ -239,39 +469,13 @@ fn raft_error(error: impl std::fmt::Display) -> StartError {
     StartError::Raft(error.to_string())
 }
 
-/// Sends batches in order. If one is refused, all that are not applied are sent again:
-/// those that come twice, or after a gap, have no effect.
-async fn feed(raft: &ThisRaft, proposer: &Proposer) {
-    let mut answers = FuturesOrdered::new();
-    loop {
-        while let Some(batch) = proposer.take() {
-            let Some(answer) = send(raft, batch).await else { return };
-            answers.push_back(answer);
-        }
-        let refused = tokio::select! {
-            () = proposer.work() => false,
-            Some(answer) = answers.next(), if !answers.is_empty() => !matches!(answer, Ok(Ok(_))),
-        };
-        if refused {
-            answers = FuturesOrdered::new();
-            tracing::warn!("a batch was refused; sending what is not applied again");
-            tokio::time::sleep(RETRY_PAUSE).await;
-            for batch in proposer.unapplied() {
-                let Some(answer) = send(raft, batch).await else { return };
-                answers.push_back(answer);
-            }
-        }
+/// Takes over what openraft says about leader and members, until it has ended.
+async fn follow_status(shared: &Shared) {
+    let mut metrics = shared.raft().server_metrics();
+    while metrics.changed().await.is_ok() {
+        shared.refresh_status();
     }
-}
-
-type Answer =
-    oneshot::Receiver<Result<openraft::raft::ClientWriteResponse<Types>, ClientWriteError<Types>>>;
-
-/// `None` when openraft has stopped.
-async fn send(raft: &ThisRaft, batch: Batch) -> Option<Answer> {
-    let (responder, answer) = OneshotResponder::new_pair();
-    raft.client_write_ff(Batches(batch.payload), Some(responder)).await.ok()?;
-    Some(answer)
+    std::future::pending().await
 }
 
 async fn take_checkpoints(raft: &ThisRaft, due: &Due) {
@@ -284,10 +488,20 @@ async fn take_checkpoints(raft: &ThisRaft, due: &Due) {
     }
 }
 
-/// Returns when told to stop and everything taken by then is applied.
-async fn stop_in_order(stopped: oneshot::Receiver<()>, proposer: &Proposer) {
+/// Returns when told to stop, the lead is handed over and everything taken by then applied.
+async fn stop_in_order(stopped: oneshot::Receiver<()>, shared: &Arc<Shared>, proposer: &Proposer) {
     // An error means the same: nobody is left who could use the log.
     drop(stopped.await);
+    if *shared.ends_at_once.lock() {
+        return;
+    }
+    let leads_others = {
+        let status = shared.status.borrow();
+        status.role == Role::Leading && status.members.members.len() > 1
+    };
+    if leads_others && let Err(error) = hand_over_locally(shared, None).await {
+        tracing::warn!(%error, "the lead could not be handed over");
+    }
     if tokio::time::timeout(DRAIN_MAX, proposer.drained()).await.is_err() {
         tracing::warn!("stopping with commands that were not written in time");
     }
@@ -295,15 +509,13 @@ async fn stop_in_order(stopped: oneshot::Receiver<()>, proposer: &Proposer) {
 
 /// Returns when openraft has stopped by itself.
 async fn watch_for_failure(raft: &ThisRaft, failed: &watch::Sender<Option<String>>) {
-    let mut metrics = raft.metrics();
+    let metrics = raft.metrics();
     loop {
-        let error = metrics.borrow_and_update().running_state.clone().err();
+        let error = metrics.borrow_watched().running_state.clone().err();
         if let Some(error) = error {
             return report(failed, &error.to_string());
         }
-        if metrics.changed().await.is_err() {
-            return report(failed, "raft has ended");
-        }
+        tokio::time::sleep(HEALTH_EVERY).await;
     }
 }
 

@@ -7,6 +7,9 @@ use openraft::{RaftTypeConfig, alias, impls};
 
 use crate::disk::{EntryKind, LogPosition, StoredEntry, StoredVote};
 
+/// What openraft runs on. The simulation puts a seeded one here.
+pub(crate) type Runtime = openraft_rt_tokio::TokioRuntime;
+
 /// The choice of types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Types;
@@ -24,7 +27,7 @@ impl RaftTypeConfig for Types {
     type Vote = impls::Vote<Leader>;
     type Payload = impls::EntryPayload<Batches, u64, Member>;
     type Entry = impls::Entry<alias::CommittedLeaderIdOf<Self>, Self::Payload>;
-    type AsyncRuntime = openraft_rt_tokio::TokioRuntime;
+    type AsyncRuntime = Runtime;
     type Responder<T>
         = impls::OneshotResponder<Self, T>
     where
@@ -66,8 +69,16 @@ impl fmt::Display for Batches {
 pub(crate) struct Member {
     /// The server's number in `zoo.cfg`.
     pub(crate) server_id: i64,
-    /// Where its peers reach it; empty for a server that stands alone.
-    pub(crate) address: String,
+    /// The cluster, the same for all: it goes wherever the members are known.
+    pub(crate) cluster: u64,
+    /// Where its peers reach it, tried in order; empty for a server that stands alone.
+    pub(crate) addresses: Vec<String>,
+    /// Whether it is to vote: a learner that is gets to once it has caught up.
+    pub(crate) votes: bool,
+    /// Whether it is on its way in or out, and the configuration does not show it.
+    pub(crate) hidden: bool,
+    /// How the configuration shows it; opaque here.
+    pub(crate) spec: String,
 }
 
 pub(crate) fn log_id(position: LogPosition) -> LogId {

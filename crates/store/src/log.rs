@@ -26,6 +26,7 @@ const META: &str = "meta";
 const VOTE: &[u8] = b"vote";
 const PURGED: &[u8] = b"purged";
 const COMMITTED: &[u8] = b"committed";
+const FOUNDING: &[u8] = b"founding";
 
 /// The version of the entries' format.
 const ENTRY_FORMAT: u8 = 1;
@@ -118,13 +119,14 @@ impl RocksLog {
             .transpose()
             .map_err(damaged)?;
         let mut last = purged;
+        let founding = self.meta(FOUNDING)?.map(Bytes::from);
         let first = purged.map_or(0, |purged| purged.index + 1);
         for (item, index) in self.iterate(first).zip(first..) {
             let (key, sealed) = item.map_err(|error| rocks_error(&self.path, &error))?;
             let entry = decode_entry(index, &key, &sealed).map_err(damaged)?;
             last = Some(entry.position);
         }
-        Ok(DiskState { purged, last, vote, committed })
+        Ok(DiskState { purged, last, vote, committed, founding })
     }
 
     /// A log that ends before its mark, or has an older vote, lost what was promised.
@@ -217,6 +219,9 @@ impl RocksLog {
                     writer.purged = Some(*upto);
                     writer.last = writer.last.max(Some(*upto));
                 }
+                LogOp::Founding(promised) => {
+                    batch.put_cf(meta, FOUNDING, value::seal(FOUNDING, promised));
+                }
                 LogOp::Committed(at) => {
                     batch.put_cf(meta, COMMITTED, value::seal(COMMITTED, &encode_position(*at)));
                 }
@@ -231,9 +236,11 @@ impl RocksLog {
             LogOp::Append(entries) => {
                 entries.iter().map(|entry| entry.position).find(|position| position.index == last)
             }
-            LogOp::Vote(_) | LogOp::TruncateAfter(_) | LogOp::Purge(_) | LogOp::Committed(_) => {
-                None
-            }
+            LogOp::Vote(_)
+            | LogOp::TruncateAfter(_)
+            | LogOp::Purge(_)
+            | LogOp::Committed(_)
+            | LogOp::Founding(_) => None,
         });
         match in_group {
             Some(position) => Ok(Some(position)),

@@ -16,6 +16,7 @@ const TARGETS: &[(&str, &str)] = &[
     ("data.jute", "crates/proto/src/generated/data.rs"),
     ("proto.jute", "crates/proto/src/generated/proto.rs"),
     ("command.jute", "crates/raft-log/src/generated/command.rs"),
+    ("peer.jute", "crates/raft-log/src/generated/peer.rs"),
 ];
 
 /// Writes, or with `check` only compares.

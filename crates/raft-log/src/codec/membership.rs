@@ -53,7 +53,11 @@ fn put_membership(out: &mut BytesMut, membership: &Membership) {
     jute::put_vector(out, &nodes, |out, (id, member)| {
         jute::put_long(out, id.cast_signed());
         jute::put_long(out, member.server_id);
-        jute::put_ustring(out, &member.address);
+        jute::put_long(out, member.cluster.cast_signed());
+        jute::put_vector(out, &member.addresses, |out, address| jute::put_ustring(out, address));
+        jute::put_boolean(out, member.votes);
+        jute::put_boolean(out, member.hidden);
+        jute::put_ustring(out, &member.spec);
     });
 }
 
@@ -63,12 +67,7 @@ fn membership(input: Input<'_>) -> Decoded<'_, Membership> {
         let (input, voters) = jute::vector("voters", 8, input, id)?;
         Ok((input, voters.into_iter().map(i64::cast_unsigned).collect::<BTreeSet<u64>>()))
     })?;
-    let (rest, nodes) = jute::vector("nodes", 20, input, |input| {
-        let (input, id) = jute::long("id", input)?;
-        let (input, server_id) = jute::long("server_id", input)?;
-        let (input, address) = jute::ustring("address", input)?;
-        Ok((input, (id.cast_unsigned(), Member { server_id, address: address.to_owned() })))
-    })?;
+    let (rest, nodes) = jute::vector("nodes", 34, input, node)?;
     let nodes: BTreeMap<u64, Member> = nodes.into_iter().collect();
     if configs.is_empty() && nodes.is_empty() {
         return Ok((rest, Membership::default()));
@@ -77,4 +76,24 @@ fn membership(input: Input<'_>) -> Decoded<'_, Membership> {
         Ok(membership) => Ok((rest, membership)),
         Err(_) => Err(DecodeError::at("configs", DecodeErrorKind::Unknown(0), input)),
     }
+}
+
+fn node(input: Input<'_>) -> Decoded<'_, (u64, Member)> {
+    let (input, id) = jute::long("id", input)?;
+    let (input, server_id) = jute::long("server_id", input)?;
+    let (input, cluster) = jute::long("cluster", input)?;
+    let (input, addresses) =
+        jute::vector("addresses", 4, input, |input| jute::ustring("address", input))?;
+    let (input, votes) = jute::boolean("votes", input)?;
+    let (input, hidden) = jute::boolean("hidden", input)?;
+    let (input, spec) = jute::ustring("spec", input)?;
+    let member = Member {
+        server_id,
+        cluster: cluster.cast_unsigned(),
+        addresses: addresses.into_iter().map(str::to_owned).collect(),
+        votes,
+        hidden,
+        spec: spec.to_owned(),
+    };
+    Ok((input, (id.cast_unsigned(), member)))
 }

@@ -73,6 +73,18 @@ pub(crate) fn count_commands(payload: &[u8]) -> u64 {
     count.map_or(0, |count| u64::from(u32::from_be_bytes(*count)))
 }
 
+/// Whose commands an entry of one batch has; none if it is no such entry of this format.
+pub(crate) fn origin(payload: &[u8]) -> Option<OriginId> {
+    let (head, rest) = payload.split_first_chunk::<8>()?;
+    let (node, rest) = rest.split_first_chunk::<8>()?;
+    let incarnation = rest.first_chunk::<8>()?;
+    let one_batch = u64::from(FORMAT.cast_unsigned()) << 32 | 1;
+    (u64::from_be_bytes(*head) == one_batch).then(|| OriginId {
+        node: u64::from_be_bytes(*node),
+        incarnation: u64::from_be_bytes(*incarnation),
+    })
+}
+
 /// Reads the batches of an entry.
 ///
 /// # Errors

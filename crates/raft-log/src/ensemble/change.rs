@@ -1,0 +1,445 @@
+//! Changing who the members are, and who leads: asked of any server, done by the leader.
+//!
+//! New servers are taken in as learners; when they have caught up, one joint change makes
+//! them voters and removes or demotes others. What a leader leaves half done, the next one
+//! finishes: what is to become of each member stands in the membership itself.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use jute::Record as _;
+use openraft::{
+    ChangeMembers, Instant as _,
+    async_runtime::WatchReceiver,
+    errors::{ClientWriteError, RaftError},
+    raft::Precondition,
+};
+use thiserror::Error;
+use tokio::time::{Instant, sleep, timeout};
+
+use super::{
+    Role, ServerSpec, Shared,
+    joining::{join, read_member, wire_member},
+};
+use crate::{
+    generated::peer as wire,
+    peer::{Kind, frame::Frame, link::Reply},
+    types::{Member, Types},
+};
+
+/// A member that is at most this many entries behind has caught up.
+const CAUGHT_UP_ENTRIES: u64 = 1000;
+/// How long a new server may take without any progress.
+const PROGRESS_MAX: Duration = Duration::from_secs(20);
+/// How long a change may take, for those who wait for it elsewhere.
+const CHANGE_MAX: Duration = Duration::from_secs(60);
+/// How long handing over may take.
+const HAND_OVER_MAX: Duration = Duration::from_secs(3);
+/// How often the leader looks for changes that are half done.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// A member that was heard within this time is there.
+const HEARD_WITHIN: Duration = Duration::from_millis(1500);
+
+/// Other members than now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MemberChange {
+    /// The version of the configuration that must be the present one.
+    pub expected_version: Option<u64>,
+    /// To be members from now on: new numbers, or known ones with another role or address.
+    pub put: Vec<ServerSpec>,
+    /// Numbers to be members no more.
+    pub remove: Vec<i64>,
+}
+
+/// Why the members, or the leader, are not changed.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ChangeError {
+    /// There is no leader, or it was lost meanwhile: what became of the change shows in the
+    /// members.
+    #[error("there is no leader that could do it")]
+    NoLeader,
+    /// The configuration is of another version by now.
+    #[error("the configuration is of version {0}")]
+    WrongVersion(u64),
+    /// Another change is under way.
+    #[error("another change is under way")]
+    InProgress,
+    /// A server is to be added that does not run, or cannot reach the leader.
+    #[error("server.{0} is not there: start it before it is added")]
+    NotThere(i64),
+    /// A server wants to be a member, and the configuration does not have its number.
+    #[error("server.{0} is not in the configuration: add it with reconfig")]
+    NotConfigured(i64),
+    /// A server wants to be a member whose number another one has that is alive.
+    #[error("server.{0} is in use: node {1:016x} has that number and is alive")]
+    NumberInUse(i64, u64),
+    /// No voters would be left, or no such server is a member.
+    #[error("{0}")]
+    Invalid(String),
+    /// It failed.
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl ChangeError {
+    /// Its number in the peer protocol, and a number that belongs to it.
+    const fn numbers(&self) -> (i32, i64) {
+        match self {
+            Self::NoLeader => (1, 0),
+            Self::WrongVersion(version) => (2, version.cast_signed()),
+            Self::InProgress => (3, 0),
+            Self::NotThere(server) => (4, *server),
+            Self::NotConfigured(server) => (5, *server),
+            Self::NumberInUse(..) => (6, 0),
+            Self::Invalid(_) => (7, 0),
+            Self::Failed(_) => (8, 0),
+        }
+    }
+
+    fn from_reply(reply: &wire::ChangeReply<'_>) -> Self {
+        match reply.outcome {
+            1 => Self::NoLeader,
+            2 => Self::WrongVersion(reply.version.cast_unsigned()),
+            3 => Self::InProgress,
+            4 => Self::NotThere(reply.version),
+            5 => Self::NotConfigured(reply.version),
+            7 => Self::Invalid(reply.text.to_owned()),
+            _ => Self::Failed(reply.text.to_owned()),
+        }
+    }
+}
+
+fn reply(outcome: &Result<u64, ChangeError>) -> Reply {
+    let (text, (number, version)) = match outcome {
+        Ok(version) => (String::new(), (0, version.cast_signed())),
+        Err(error) => (error.to_string(), error.numbers()),
+    };
+    let record = wire::ChangeReply { outcome: number, text: &text, version };
+    Reply::new(Kind::ChangeMembers, &record)
+}
+
+/// Answers Join, ChangeMembers and HandOver of other servers.
+pub(super) async fn answer(shared: &Arc<Shared>, frame: &Frame) -> Reply {
+    if shared.status.borrow().role != Role::Leading {
+        return reply(&Err(ChangeError::NoLeader));
+    }
+    let outcome = match frame.kind {
+        Kind::Join => join(shared, frame).await,
+        Kind::HandOver => match wire::HandOver::from_exact_bytes(&frame.body) {
+            Ok(record) => hand_over_locally(shared, (record.to >= 0).then_some(record.to)).await,
+            Err(error) => Err(ChangeError::Invalid(error.to_string())),
+        },
+        _ => match wire::ChangeMembers::from_exact_bytes(&frame.body) {
+            Ok(record) => change_locally(shared, read_change(&record)).await,
+            Err(error) => Err(ChangeError::Invalid(error.to_string())),
+        },
+    };
+    reply(&outcome)
+}
+
+fn read_change(record: &wire::ChangeMembers<'_>) -> MemberChange {
+    let spec = |member: &wire::Member<'_>| {
+        let member = read_member(member, 0);
+        ServerSpec {
+            server_id: member.server_id,
+            addresses: member.addresses,
+            votes: member.votes,
+            spec: member.spec,
+        }
+    };
+    MemberChange {
+        expected_version: u64::try_from(record.expected).ok(),
+        put: record.put.iter().map(spec).collect(),
+        remove: record.remove.clone(),
+    }
+}
+
+impl Shared {
+    /// Changes the members, by way of the leader; gives the version that results.
+    pub(crate) async fn change_members(
+        self: Arc<Self>,
+        change: MemberChange,
+    ) -> Result<u64, ChangeError> {
+        if self.status.borrow().role == Role::Leading {
+            return change_locally(&self, change).await;
+        }
+        let members: Vec<Member> = change.put.iter().map(|server| server.to_member(0)).collect();
+        let record = wire::ChangeMembers {
+            expected: change.expected_version.map_or(-1, u64::cast_signed),
+            put: members.iter().map(|member| wire_member(0, member)).collect(),
+            remove: change.remove,
+        };
+        self.ask_leader(Kind::ChangeMembers, &record, CHANGE_MAX).await
+    }
+
+    /// Makes the leader give way to another server, or to whichever is best.
+    pub(crate) async fn hand_over(self: Arc<Self>, to: Option<i64>) -> Result<(), ChangeError> {
+        if self.status.borrow().role == Role::Leading {
+            return hand_over_locally(&self, to).await.map(drop);
+        }
+        let record = wire::HandOver { to: to.unwrap_or(-1) };
+        self.ask_leader(Kind::HandOver, &record, 2 * HAND_OVER_MAX).await.map(drop)
+    }
+
+    async fn ask_leader<'r>(
+        &self,
+        kind: Kind,
+        record: &impl jute::Record<'r>,
+        patience: Duration,
+    ) -> Result<u64, ChangeError> {
+        let link = self.link_to_leader().ok_or(ChangeError::NoLeader)?;
+        let failed = |error: &dyn std::error::Error| ChangeError::Failed(error.to_string());
+        let answer = link.call(kind, record, patience).await.map_err(|error| failed(&error))?;
+        let reply: wire::ChangeReply<'_> = answer.record().map_err(|error| failed(&error))?;
+        if reply.outcome == 0 {
+            return Ok(reply.version.cast_unsigned());
+        }
+        Err(ChangeError::from_reply(&reply))
+    }
+}
+
+/// One change of the membership, in one or two entries.
+pub(super) async fn change(
+    shared: &Shared,
+    changes: ChangeMembers<u64, Member>,
+) -> Result<u64, ChangeError> {
+    // What was looked at before must still be so.
+    let last_membership_log_id = *shared.membership().log_id();
+    let unchanged = Precondition::LastMembershipLogId { last_membership_log_id };
+    let changed = shared.raft().change_membership_if(changes, true, [unchanged]).await;
+    changed.map(|response| response.log_id.index).map_err(change_error)
+}
+
+fn change_error(error: RaftError<Types, ClientWriteError<Types>>) -> ChangeError {
+    match error {
+        RaftError::APIError(ClientWriteError::ForwardToLeader(_)) => ChangeError::NoLeader,
+        other => ChangeError::Failed(other.to_string()),
+    }
+}
+
+/// Whether a member was heard lately.
+pub(super) fn is_heard(shared: &Shared, node: u64) -> bool {
+    let metrics = shared.raft().metrics();
+    let metrics = metrics.borrow_watched();
+    let heard = metrics.heartbeat.as_ref().and_then(|heard| heard.get(&node).copied().flatten());
+    node == shared.node || heard.is_some_and(|heard| heard.elapsed() < HEARD_WITHIN)
+}
+
+async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u64, ChangeError> {
+    let Ok(_changing) = shared.changing.try_lock() else { return Err(ChangeError::InProgress) };
+    let membership = shared.membership();
+    let version = membership.log_id().as_ref().map_or(0, |at| at.index);
+    if wanted.expected_version.is_some_and(|expected| expected != version) {
+        return Err(ChangeError::WrongVersion(version));
+    }
+    if membership.membership().get_joint_config().len() > 1 {
+        return Err(ChangeError::InProgress);
+    }
+    let plan = Plan::make(shared, &wanted)?;
+    if !plan.add.is_empty() {
+        let hidden = plan
+            .add
+            .iter()
+            .map(|(node, member)| (*node, Member { hidden: true, ..member.clone() }));
+        change(shared, ChangeMembers::AddNodes(hidden.collect())).await?;
+        for (node, member) in plan.add.iter().filter(|(_, member)| member.votes) {
+            if !caught_up(shared, *node).await {
+                let gone = plan.add.iter().map(|(node, _)| *node).collect();
+                change(shared, ChangeMembers::RemoveNodes(gone)).await?;
+                return Err(ChangeError::NotThere(member.server_id));
+            }
+        }
+    }
+    let changed = change(shared, plan.joint()).await?;
+    if plan.remove.is_empty() {
+        return Ok(changed);
+    }
+    change(shared, ChangeMembers::RemoveNodes(plan.remove)).await
+}
+
+/// What a change of the members consists of.
+#[derive(Default)]
+struct Plan {
+    add: Vec<(u64, Member)>,
+    set: Vec<(u64, Member)>,
+    promote: BTreeSet<u64>,
+    demote: BTreeSet<u64>,
+    remove: BTreeSet<u64>,
+}
+
+impl Plan {
+    fn make(shared: &Shared, wanted: &MemberChange) -> Result<Self, ChangeError> {
+        let membership = shared.membership();
+        let members = membership.membership();
+        let mut voters: BTreeSet<u64> = members.voter_ids().collect();
+        let mut plan = Self::default();
+        for server in &wanted.put {
+            let member = server.to_member(shared.cluster());
+            let mut known =
+                members.nodes().filter(|(_, known)| known.server_id == server.server_id);
+            let node = match known.next() {
+                Some((node, _)) => *node,
+                None => shared
+                    .candidates
+                    .find(server.server_id)
+                    .ok_or(ChangeError::NotThere(server.server_id))?,
+            };
+            if members.get_node(&node).is_none() {
+                plan.add.push((node, member.clone()));
+            }
+            plan.set.push((node, member));
+            let changes_role =
+                if server.votes { voters.insert(node) } else { voters.remove(&node) };
+            match (changes_role, server.votes) {
+                (true, true) => drop(plan.promote.insert(node)),
+                (true, false) => drop(plan.demote.insert(node)),
+                (false, _) => {}
+            }
+        }
+        for (node, member) in
+            members.nodes().filter(|(_, known)| wanted.remove.contains(&known.server_id))
+        {
+            plan.remove.insert(*node);
+            plan.set.push((*node, Member { hidden: true, votes: false, ..member.clone() }));
+            if voters.remove(node) {
+                plan.demote.insert(*node);
+            }
+        }
+        if voters.is_empty() {
+            return Err(ChangeError::Invalid("no server would be left that votes".to_owned()));
+        }
+        Ok(plan)
+    }
+
+    /// All of it but the removal of what is a voter until then.
+    fn joint(&self) -> ChangeMembers<u64, Member> {
+        ChangeMembers::Batch(vec![
+            ChangeMembers::SetNodes(self.set.iter().cloned().collect()),
+            ChangeMembers::AddVoterIds(self.promote.clone()),
+            ChangeMembers::RemoveVoters(self.demote.clone()),
+        ])
+    }
+}
+
+/// How far a member is, and the leader's last entry.
+fn progress(shared: &Shared, node: u64) -> Option<(u64, u64)> {
+    let metrics = shared.raft().metrics();
+    let metrics = metrics.borrow_watched();
+    let matched = metrics.replication.as_ref()?.get(&node)?.as_ref()?.index;
+    Some((matched, metrics.last_log_index?))
+}
+
+fn has_caught_up(shared: &Shared, node: u64) -> bool {
+    progress(shared, node).is_some_and(|(matched, last)| matched + CAUGHT_UP_ENTRIES >= last)
+}
+
+/// Waits until a new server has caught up; false when it makes no progress, or this
+/// server leads no more.
+async fn caught_up(shared: &Shared, node: u64) -> bool {
+    let (mut furthest, mut since) = (None, Instant::now());
+    while !has_caught_up(shared, node) {
+        let now = progress(shared, node).map(|(matched, _)| matched);
+        if now > furthest {
+            (furthest, since) = (now, Instant::now());
+        }
+        // A checkpoint on its way shows as signs of life only.
+        if is_heard(shared, node) && shared.status.borrow().role == Role::Leading {
+            since = since.max(Instant::now() - PROGRESS_MAX / 2);
+        }
+        if since.elapsed() > PROGRESS_MAX || shared.status.borrow().role != Role::Leading {
+            return false;
+        }
+        sleep(Duration::from_millis(50)).await;
+    }
+    true
+}
+
+/// Hands the lead to another server; waits until it has it.
+pub(crate) async fn hand_over_locally(
+    shared: &Arc<Shared>,
+    to: Option<i64>,
+) -> Result<u64, ChangeError> {
+    let Some(target) = successor(shared, to) else {
+        return Err(ChangeError::Invalid("there is no such server that votes".to_owned()));
+    };
+    tracing::info!("handing the lead over");
+    let triggered = shared.raft().trigger().transfer_leader(target).await;
+    triggered.map_err(|error| ChangeError::Failed(error.to_string()))?;
+    let mut status = shared.status.subscribe();
+    let own = shared.node;
+    let handed = status.wait_for(|status| status.leader.is_some_and(|leader| leader.node != own));
+    match timeout(HAND_OVER_MAX, handed).await {
+        Ok(Ok(_)) => Ok(shared.membership().log_id().as_ref().map_or(0, |at| at.index)),
+        Ok(Err(_)) | Err(_) => Err(ChangeError::Failed("the other server did not take it".into())),
+    }
+}
+
+/// The voter of that number, or the one that is furthest.
+fn successor(shared: &Shared, to: Option<i64>) -> Option<u64> {
+    let membership = shared.membership();
+    let members = membership.membership();
+    let voters: BTreeSet<u64> = members.voter_ids().collect();
+    let fits = |(node, member): &(&u64, &Member)| {
+        **node != shared.node
+            && voters.contains(*node)
+            && to.is_none_or(|to| to == member.server_id)
+            && is_heard(shared, **node)
+    };
+    members.nodes().filter(fits).map(|(node, _)| *node).max_by_key(|node| progress(shared, *node))
+}
+
+/// Runs for as long as the server does: as the leader it finishes what is half done.
+pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
+    loop {
+        sleep(LOOK_EVERY).await;
+        if shared.status.borrow().role != Role::Leading {
+            continue;
+        }
+        let Ok(_changing) = shared.changing.try_lock() else { continue };
+        let membership = shared.membership();
+        let members = membership.membership();
+        let outcome = if members.get_joint_config().len() > 1 {
+            change(&shared, ChangeMembers::AddVoterIds(BTreeSet::new())).await
+        } else if let Some(changes) = due(&shared, members) {
+            change(&shared, changes).await
+        } else {
+            continue;
+        };
+        match outcome {
+            Ok(version) => tracing::info!(version, "the members have changed"),
+            Err(error) => tracing::debug!(%error, "the members could not be changed"),
+        }
+    }
+}
+
+/// What is to be done about members that are not yet, or no more, what they should be.
+fn due(shared: &Shared, members: &crate::types::Membership) -> Option<ChangeMembers<u64, Member>> {
+    let voters: BTreeSet<u64> = members.voter_ids().collect();
+    let is_learner = |node: u64| !voters.contains(&node);
+    // A successor that has caught up takes the place of the one whose number it has.
+    let ready = members
+        .nodes()
+        .find(|(node, member)| member.votes && is_learner(**node) && has_caught_up(shared, **node));
+    if let Some((node, ready)) = ready {
+        let former = members.nodes().filter(|(other, member)| {
+            *other != node && member.server_id == ready.server_id && voters.contains(*other)
+        });
+        let former: Vec<(u64, Member)> = former
+            .map(|(node, member)| (*node, Member { hidden: true, votes: false, ..member.clone() }))
+            .collect();
+        let demote = former.iter().map(|(node, _)| *node).collect();
+        let mut set = former;
+        set.push((*node, Member { hidden: false, ..ready.clone() }));
+        return Some(ChangeMembers::Batch(vec![
+            ChangeMembers::SetNodes(set.into_iter().collect()),
+            ChangeMembers::AddVoterIds([*node].into()),
+            ChangeMembers::RemoveVoters(demote),
+        ]));
+    }
+    // Those that were replaced or removed, and vote no more.
+    let gone: BTreeSet<u64> = members
+        .nodes()
+        .filter(|(node, member)| member.hidden && !member.votes && is_learner(**node))
+        .map(|(node, _)| *node)
+        .collect();
+    (!gone.is_empty()).then_some(ChangeMembers::RemoveNodes(gone))
+}

@@ -1,0 +1,149 @@
+//! A server that is no member and wants to be one: new, or back with an empty disk under
+//! its old number.
+
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+use jute::Record as _;
+use parking_lot::Mutex;
+use tokio::time::Instant;
+
+use super::{
+    Shared,
+    change::{ChangeError, change, is_heard},
+};
+use crate::{
+    generated::peer as wire,
+    peer::{Kind, Wanted, frame::Frame},
+    types::Member,
+};
+
+/// How long a server that asked to be a member counts as there.
+const CANDIDATE_FOR: Duration = Duration::from_secs(10);
+/// How long the leader may take to take a server in.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Servers that are remembered as wanting to be members.
+const CANDIDATES_MAX: usize = 64;
+
+/// Servers that want to be members, by number: their node, who they are, and when they
+/// last asked.
+#[derive(Debug, Default)]
+pub(crate) struct Candidates(Mutex<HashMap<i64, (u64, Member, Instant)>>);
+
+impl Candidates {
+    fn note(&self, node: u64, member: Member) {
+        let mut known = self.0.lock();
+        known.retain(|_, (_, _, asked)| asked.elapsed() < CANDIDATE_FOR);
+        if known.len() < CANDIDATES_MAX {
+            known.insert(member.server_id, (node, member, Instant::now()));
+        }
+    }
+
+    /// The node that has this number and wants to be a member.
+    pub(super) fn find(&self, server_id: i64) -> Option<u64> {
+        let known = self.0.lock();
+        let (node, _, asked) = known.get(&server_id)?;
+        (asked.elapsed() < CANDIDATE_FOR).then_some(*node)
+    }
+}
+
+/// Whether this node is a member.
+pub(super) fn is_member(shared: &Shared) -> bool {
+    shared.membership().membership().get_node(&shared.node).is_some()
+}
+
+/// Returns when this node is a member no more.
+pub(super) async fn until_no_member(shared: &Shared) {
+    let mut status = shared.status.subscribe();
+    while is_member(shared) {
+        // The sender lives as long as `shared`.
+        let _ = status.changed().await;
+    }
+}
+
+/// Asks a server to be taken in.
+pub(super) async fn ask(shared: &Shared, server_id: i64) {
+    let find = |id: i64| shared.servers.iter().find(|server| server.server_id == id);
+    let (Some(server), Some(own)) = (find(server_id), find(shared.server_id)) else { return };
+    let link = shared.links.to(Wanted::Server(server_id), &server.addresses);
+    let own = own.to_member(shared.cluster());
+    let member = wire_member(shared.node, &own);
+    let answer = link.call(Kind::Join, &wire::Join { member }, PATIENCE).await;
+    let text = match answer {
+        Ok(frame) => frame.record::<wire::ChangeReply<'_>>().map_or_else(
+            |error| error.to_string(),
+            |reply| if reply.outcome == 0 { String::new() } else { reply.text.to_owned() },
+        ),
+        Err(error) => error.to_string(),
+    };
+    if text.is_empty() {
+        tracing::info!("asked server.{server_id} to be taken in: waiting for the log");
+    } else {
+        tracing::warn!("server.{server_id} does not take this server in yet: {text}");
+    }
+}
+
+pub(super) fn wire_member(node: u64, member: &Member) -> wire::Member<'_> {
+    wire::Member {
+        node: node.cast_signed(),
+        server: member.server_id,
+        cluster: member.cluster.cast_signed(),
+        addresses: member.addresses.iter().map(String::as_str).collect(),
+        votes: member.votes,
+        hidden: member.hidden,
+        spec: &member.spec,
+    }
+}
+
+pub(super) fn read_member(record: &wire::Member<'_>, cluster: u64) -> Member {
+    Member {
+        server_id: record.server,
+        cluster,
+        addresses: record.addresses.iter().map(|address| (*address).to_owned()).collect(),
+        votes: record.votes,
+        hidden: record.hidden,
+        spec: record.spec.to_owned(),
+    }
+}
+
+/// The leader's side: takes a server in, if the configuration has its number.
+pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, ChangeError> {
+    let invalid = |error: jute::DecodeError| ChangeError::Invalid(error.to_string());
+    let record = wire::Join::from_exact_bytes(&frame.body).map_err(invalid)?;
+    let node = record.member.node.cast_unsigned();
+    let joining = read_member(&record.member, shared.cluster());
+    let _changing = shared.changing.lock().await;
+    let membership = shared.membership();
+    let members = membership.membership();
+    let version = membership.log_id().as_ref().map_or(0, |at| at.index);
+    if members.get_node(&node).is_some() {
+        return Ok(version);
+    }
+    let same: Vec<(u64, Member)> = members
+        .nodes()
+        .filter(|(_, member)| member.server_id == joining.server_id)
+        .map(|(node, member)| (*node, member.clone()))
+        .collect();
+    let Some((_, known)) = same.first() else {
+        let server_id = joining.server_id;
+        shared.candidates.note(node, joining);
+        return Err(ChangeError::NotConfigured(server_id));
+    };
+    if let Some((former, _)) = same.iter().find(|(node, _)| is_heard(shared, *node)) {
+        return Err(ChangeError::NumberInUse(joining.server_id, *former));
+    }
+    let voters: Vec<u64> = members.voter_ids().collect();
+    let learners = same.iter().map(|(node, _)| *node).filter(|node| !voters.contains(node));
+    let learners: std::collections::BTreeSet<u64> = learners.collect();
+    let member = Member { votes: known.votes, hidden: false, ..joining };
+    tracing::info!(
+        server = member.server_id,
+        "taking in a server that came with an empty disk; it counts once it has caught up"
+    );
+    // Predecessors that do not vote go at once; one that votes goes when this one has
+    // caught up and takes its place.
+    let changes = vec![
+        openraft::ChangeMembers::RemoveNodes(learners),
+        openraft::ChangeMembers::AddNodes([(node, member)].into()),
+    ];
+    change(shared, openraft::ChangeMembers::Batch(changes)).await
+}

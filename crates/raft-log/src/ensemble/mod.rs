@@ -1,0 +1,40 @@
+//! What makes several servers one: who belongs to it, who leads, and what they say to each
+//! other besides the log.
+
+mod calls;
+mod change;
+mod contact;
+mod founding;
+mod joining;
+mod lost_leader;
+mod members;
+mod shared;
+mod status;
+
+pub use change::{ChangeError, MemberChange};
+pub use members::{MemberView, Members, ServerSpec};
+pub use shared::{FromPeer, PeerMessage};
+pub use status::{Lag, PeerRef, Role, Status};
+
+pub(crate) use calls::{answer, leader_read_index};
+pub(crate) use change::{ensure_joint_ends, hand_over_locally};
+pub(crate) use contact::Contact;
+pub(crate) use founding::found_or_join;
+pub(crate) use lost_leader::suspect;
+pub(crate) use shared::{MESSAGES_MAX, Own, Shared, ThisRaft};
+
+use std::sync::Arc;
+
+use crate::transport::Transport;
+
+/// What a server of an ensemble is told about the others when it starts.
+#[derive(Clone, Debug)]
+pub struct EnsembleConfig {
+    /// All servers of the configuration, this one too. Once there is a cluster its own
+    /// members count; until then these are asked.
+    pub servers: Vec<ServerSpec>,
+    /// Where peers reach this server, `host:port`.
+    pub listen: String,
+    /// The network.
+    pub transport: Arc<dyn Transport>,
+}

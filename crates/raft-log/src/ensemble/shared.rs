@@ -1,0 +1,299 @@
+//! What the tasks of an ensemble share.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use futures_util::Future;
+use openraft::{
+    Instant as _, Raft,
+    async_runtime::WatchReceiver,
+    raft::{AppendEntriesRequest, AppendEntriesResponse},
+};
+use parking_lot::Mutex;
+use tokio::{
+    sync::{mpsc, watch},
+    time::Instant,
+};
+use tree::SessionId;
+
+use super::{Contact, Members, PeerRef, Role, ServerSpec, Status, joining::Candidates};
+use crate::{
+    checkpoints::CheckpointStore,
+    generated::peer as wire,
+    log::Log,
+    machine::Adapter,
+    peer::{Identity, Kind, Wanted, link::Link, link::Links},
+    types::{Member, StoredMembership, Types},
+};
+
+pub(crate) type ThisRaft = Raft<Types, Adapter>;
+
+/// What one server tells another besides the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PeerMessage {
+    /// To the leader: these sessions were heard from since the last such message.
+    SessionsHeard(Vec<SessionId>),
+}
+
+/// A message, and which server sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FromPeer {
+    /// The number of the server that sent it; this one's own, when it leads and told itself.
+    pub server_id: i64,
+    /// What it said.
+    pub message: PeerMessage,
+}
+
+/// Messages that may wait for the server to take them; more are dropped, for each is
+/// followed by another one soon.
+pub(crate) const MESSAGES_MAX: usize = 256;
+
+/// What the tasks of an ensemble share.
+pub(crate) struct Shared {
+    pub(crate) node: u64,
+    pub(crate) server_id: i64,
+    /// The servers of the configuration, with this one.
+    pub(crate) servers: Vec<ServerSpec>,
+    pub(crate) links: Links,
+    pub(crate) log: Log,
+    pub(crate) checkpoints: Arc<dyn CheckpointStore>,
+    pub(crate) contact: Contact,
+    pub(crate) status: watch::Sender<Status>,
+    /// Servers that want to be members and are none.
+    pub(crate) candidates: Candidates,
+    /// Held while a checkpoint is received.
+    pub(crate) receiving: tokio::sync::Mutex<()>,
+    /// Held while what was promised for the founding of the cluster is changed.
+    pub(super) founding: tokio::sync::Mutex<()>,
+    /// Held while the members are changed.
+    pub(crate) changing: tokio::sync::Mutex<()>,
+    /// Whether it stops without handing over.
+    pub(crate) ends_at_once: Mutex<bool>,
+    pub(super) messages: mpsc::Sender<FromPeer>,
+    /// The term whose leader a quorum has lost, and when that was found out.
+    pub(super) gone: Mutex<Option<(u64, Instant)>>,
+    raft: OnceLock<ThisRaft>,
+    cluster: Arc<Mutex<u64>>,
+}
+
+/// How long it counts that a leader was lost.
+const GONE_FOR: Duration = Duration::from_secs(2);
+
+/// How long the leader may take to learn that it still leads.
+const READ_INDEX_MAX: Duration = Duration::from_secs(3);
+
+/// Who this server is, and in which cluster.
+pub(crate) struct Own {
+    pub(crate) node: u64,
+    pub(crate) incarnation: u64,
+    pub(crate) server_id: i64,
+    pub(crate) servers: Vec<ServerSpec>,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        own: Own,
+        transport: Arc<dyn crate::transport::Transport>,
+        log: Log,
+        checkpoints: Arc<dyn CheckpointStore>,
+        status: watch::Sender<Status>,
+        messages: mpsc::Sender<FromPeer>,
+    ) -> Self {
+        let cluster = Arc::new(Mutex::new(0));
+        let Own { node, incarnation, server_id, servers } = own;
+        let known = Arc::clone(&cluster);
+        let identity =
+            move || Identity { cluster: *known.lock(), node, incarnation, server: server_id };
+        Self {
+            node,
+            server_id,
+            servers,
+            links: Links::new(transport, Arc::new(identity)),
+            log,
+            checkpoints,
+            contact: Contact::default(),
+            status,
+            candidates: Candidates::default(),
+            receiving: tokio::sync::Mutex::default(),
+            founding: tokio::sync::Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+            ends_at_once: Mutex::default(),
+            messages,
+            gone: Mutex::default(),
+            raft: OnceLock::new(),
+            cluster,
+        }
+    }
+
+    /// Called once, when openraft runs.
+    pub(crate) fn set_raft(&self, raft: ThisRaft) {
+        assert!(self.raft.set(raft).is_ok(), "openraft is started once");
+    }
+
+    /// openraft.
+    ///
+    /// # Panics
+    /// Before it runs; nobody is listened to before.
+    pub(crate) fn raft(&self) -> &ThisRaft {
+        self.raft.get().expect("openraft runs before peers are listened to")
+    }
+
+    /// This server, for the other side of a connection.
+    pub(crate) fn identity(&self) -> Identity {
+        self.links.own()
+    }
+
+    /// The cluster; 0 while there is none.
+    pub(crate) fn cluster(&self) -> u64 {
+        *self.cluster.lock()
+    }
+
+    /// Passes entries of the leader on; a success is a sign of its life.
+    pub(crate) fn append(
+        self: &Arc<Self>,
+        request: AppendEntriesRequest<Types>,
+        quorum_age_ms: u64,
+    ) -> impl Future<Output = io::Result<AppendEntriesResponse<Types>>> + use<> {
+        let shared = Arc::clone(self);
+        async move {
+            let response = shared.raft().append_entries(request).await.map_err(io::Error::other)?;
+            match &response {
+                AppendEntriesResponse::Success
+                | AppendEntriesResponse::PartialSuccess(_)
+                | AppendEntriesResponse::Conflict => {
+                    shared.contact.heard(Duration::from_millis(quorum_age_ms));
+                }
+                AppendEntriesResponse::HigherVote(_) => {}
+            }
+            Ok(response)
+        }
+    }
+
+    /// How long ago a quorum answered this leader, in milliseconds.
+    pub(crate) fn quorum_age_ms(&self) -> u64 {
+        self.quorum_age().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// How long ago a quorum answered this leader; none when it does not lead or was not
+    /// answered yet.
+    pub(crate) fn quorum_age(&self) -> Option<Duration> {
+        let metrics = self.raft.get()?.metrics();
+        let acked = metrics.borrow_watched().last_quorum_acked;
+        acked.map(|acked| acked.elapsed())
+    }
+
+    /// How long ago this server was in touch with a quorum.
+    pub(crate) fn contact_age(&self) -> Option<Duration> {
+        let leads = self.status.borrow().role == Role::Leading;
+        if leads { self.quorum_age().or_else(|| self.contact.age()) } else { self.contact.age() }
+    }
+
+    /// Whether a quorum has lost the leader of the term before this one.
+    pub(crate) fn leader_is_gone(&self, term: u64) -> bool {
+        let gone = *self.gone.lock();
+        gone.is_some_and(|(lost, since)| lost < term && since.elapsed() < GONE_FOR)
+    }
+
+    /// The members as openraft has them now.
+    pub(crate) fn membership(&self) -> Arc<StoredMembership> {
+        Arc::clone(&self.raft().metrics().borrow_watched().membership_config)
+    }
+
+    /// Takes over what openraft says about leader and members.
+    pub(crate) fn refresh_status(&self) {
+        let metrics = self.raft().metrics();
+        let (status, membership) = {
+            let metrics = metrics.borrow_watched();
+            let membership = Arc::clone(&metrics.membership_config);
+            let members = Members::of(&membership);
+            let leader = metrics.current_leader.and_then(|node| {
+                let member = membership.membership().get_node(&node)?;
+                Some(PeerRef { node, server_id: member.server_id })
+            });
+            let votes = membership.membership().voter_ids().any(|voter| voter == self.node);
+            let role = match leader {
+                _ if members.members.is_empty() => Role::Joining,
+                None => Role::Looking,
+                Some(leader) if leader.node == self.node => Role::Leading,
+                Some(_) if votes => Role::Following,
+                Some(_) => Role::Observing,
+            };
+            (Status { role, term: metrics.current_term, leader, members }, membership)
+        };
+        let nodes: HashMap<u64, &Member> =
+            membership.membership().nodes().map(|(node, member)| (*node, member)).collect();
+        if let Some(member) = nodes.values().next() {
+            let mut cluster = self.cluster.lock();
+            if *cluster != member.cluster {
+                *cluster = member.cluster;
+                drop(cluster);
+                // What was dialled before did not say to which cluster this server belongs.
+                self.links.clear();
+            }
+        }
+        self.links.retain(|wanted| match wanted {
+            Wanted::Node(node) => nodes.contains_key(&node),
+            Wanted::Server(_) => nodes.is_empty(),
+        });
+        self.status.send_if_modified(|known| {
+            let changed = *known != status;
+            *known = status;
+            changed
+        });
+    }
+
+    /// What the leader, another server, says one must have applied to be up to date.
+    pub(crate) async fn leaders_read_index(&self) -> Option<u64> {
+        let link = self.link_to_leader()?;
+        let answer = link.call(Kind::ReadIndex, &wire::Ask { reserved: 0 }, READ_INDEX_MAX).await;
+        let answer = answer.ok()?;
+        let reply: wire::ReadIndexReply = answer.record().ok()?;
+        reply.known.then_some(reply.index.cast_unsigned())
+    }
+
+    /// The link to the leader, if there is one and it is another server.
+    pub(crate) fn link_to_leader(&self) -> Option<Link> {
+        let leader = self.status.borrow().leader?;
+        if leader.node == self.node {
+            return None;
+        }
+        self.link_to(leader.node)
+    }
+
+    /// The link to a member.
+    pub(crate) fn link_to(&self, node: u64) -> Option<Link> {
+        let membership = self.membership();
+        let member = membership.membership().get_node(&node)?;
+        Some(self.links.to(Wanted::Node(node), &member.addresses))
+    }
+
+    /// Tells the leader, be it another server or this one; false if there is none, or no
+    /// room for the message.
+    pub(crate) fn tell_leader(&self, message: PeerMessage) -> bool {
+        let leader = self.status.borrow().leader;
+        match leader {
+            None => false,
+            Some(leader) if leader.node == self.node => {
+                self.messages.try_send(FromPeer { server_id: self.server_id, message }).is_ok()
+            }
+            Some(leader) => self.link_to(leader.node).is_some_and(|link| match message {
+                PeerMessage::SessionsHeard(sessions) => {
+                    let sessions = sessions.into_iter().map(|session| session.0).collect();
+                    link.tell(Kind::SessionsHeard, &wire::SessionsHeard { sessions })
+                }
+            }),
+        }
+    }
+
+    /// A message came from another server.
+    pub(super) fn told(&self, message: FromPeer) {
+        let server = message.server_id;
+        if self.messages.try_send(message).is_err() {
+            tracing::warn!(server, "a message of another server found no room");
+        }
+    }
+}

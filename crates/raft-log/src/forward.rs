@@ -1,0 +1,241 @@
+//! Where a server's commands go: into the log if it leads, to the leader if it does not.
+//!
+//! Batches are sent in order and not answered: a server sees from its own apply what has
+//! become of its commands. When the leader changes, a connection breaks or a batch is
+//! refused, all that was not seen applied is sent again, in order; the state takes nothing
+//! twice and nothing after a gap.
+
+use std::{io, sync::Arc, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::{StreamExt, stream::FuturesOrdered};
+use jute::Record as _;
+use openraft::{errors::ClientWriteError, impls::OneshotResponder};
+use tokio::{
+    sync::{oneshot, watch},
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+use crate::{
+    codec,
+    ensemble::{PeerRef, Shared, Status},
+    generated::peer as wire,
+    peer::{
+        Kind, Lane, Session, Wanted, dial,
+        frame::{Frame, FrameReader, invalid, put_frame},
+    },
+    proposer::{Batch, Proposer},
+    types::{Batches, Types},
+};
+
+/// How long to wait before batches are sent again that were refused: a new leader refuses
+/// until it has heard from a quorum, which takes a few milliseconds.
+const RETRY_PAUSE: Duration = Duration::from_millis(5);
+/// How long to wait before a leader is dialled again.
+const REDIAL_PAUSE: Duration = Duration::from_millis(50);
+/// Batches of one server that are in the leader's hands at once.
+const IN_HAND_MAX: usize = 64;
+/// If nothing was applied for this long, all is sent again: something was lost that no
+/// broken connection told of.
+const STUCK_AFTER: Duration = Duration::from_secs(2);
+
+/// Why batches are not sent any more the way they were.
+enum Ended {
+    /// The leader changed, or a connection broke: all is sent again.
+    Again,
+    /// openraft has stopped.
+    Stopped,
+}
+
+/// Feeds what the proposer takes to the leader of the day, until openraft stops.
+pub(crate) async fn feed(shared: &Arc<Shared>, proposer: &Proposer) {
+    let mut status = shared.status.subscribe();
+    loop {
+        let day = Day::of(&status.borrow_and_update());
+        let ended = match day.leader {
+            // The sender lives as long as `shared`.
+            None => status.changed().await.map_or(Ended::Stopped, |()| Ended::Again),
+            Some(leader) if leader.node == shared.node => {
+                lead(shared, proposer, &mut status, day).await
+            }
+            Some(leader) => follow(shared, proposer, &mut status, day, leader).await,
+        };
+        match ended {
+            Ended::Again => {}
+            Ended::Stopped => return,
+        }
+    }
+}
+
+/// Who leads, in which term.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Day {
+    leader: Option<PeerRef>,
+    term: u64,
+}
+
+impl Day {
+    fn of(status: &Status) -> Self {
+        Self { leader: status.leader, term: status.term }
+    }
+
+    /// Returns when another leads, or in another term.
+    async fn over(self, status: &mut watch::Receiver<Status>) {
+        // The sender lives as long as the tasks that wait here.
+        let _ = status.wait_for(|status| Self::of(status) != self).await;
+    }
+}
+
+type Answer =
+    oneshot::Receiver<Result<openraft::raft::ClientWriteResponse<Types>, ClientWriteError<Types>>>;
+
+/// Appends a batch; `None` when openraft has stopped.
+async fn write(shared: &Shared, payload: Bytes) -> Option<Answer> {
+    let (responder, answer) = OneshotResponder::new_pair();
+    shared.raft().client_write_ff(Batches(payload), Some(responder)).await.ok()?;
+    Some(answer)
+}
+
+/// Appends this server's own batches as long as it leads. If one is refused, all that are
+/// not applied are appended again: those that come twice, or after a gap, have no effect.
+async fn lead(
+    shared: &Shared,
+    proposer: &Proposer,
+    status: &mut watch::Receiver<Status>,
+    day: Day,
+) -> Ended {
+    let mut answers = FuturesOrdered::new();
+    let mut again = proposer.unapplied();
+    loop {
+        for batch in again.drain(..) {
+            let Some(answer) = write(shared, batch.payload).await else { return Ended::Stopped };
+            answers.push_back(answer);
+        }
+        while let Some(batch) = proposer.take() {
+            let Some(answer) = write(shared, batch.payload).await else { return Ended::Stopped };
+            answers.push_back(answer);
+        }
+        let refused = tokio::select! {
+            biased;
+            Some(answer) = answers.next(), if !answers.is_empty() => !matches!(answer, Ok(Ok(_))),
+            () = proposer.work() => false,
+            () = day.over(status) => return Ended::Again,
+        };
+        if refused {
+            answers = FuturesOrdered::new();
+            tracing::debug!("a batch was refused; what is not applied goes out again");
+            sleep(RETRY_PAUSE).await;
+            again = proposer.unapplied();
+        }
+    }
+}
+
+/// Sends this server's batches to the leader as long as it leads.
+async fn follow(
+    shared: &Shared,
+    proposer: &Proposer,
+    status: &mut watch::Receiver<Status>,
+    day: Day,
+    leader: PeerRef,
+) -> Ended {
+    let sent = async {
+        let addresses = {
+            let membership = shared.membership();
+            let member = membership.membership().get_node(&leader.node);
+            member.map(|member| member.addresses.clone()).unwrap_or_default()
+        };
+        let (links, wanted) = (&shared.links, Wanted::Node(leader.node));
+        let lane = dial(links.transport(), &addresses, links.own(), wanted, Lane::Forward).await;
+        match lane {
+            Ok(session) => send_all(session, proposer).await,
+            Err(error) => io::Error::other(error),
+        }
+    };
+    tokio::select! {
+        error = sent => {
+            tracing::debug!(leader = leader.server_id, %error, "commands go out again");
+            sleep(REDIAL_PAUSE).await;
+        }
+        () = day.over(status) => {}
+    }
+    Ended::Again
+}
+
+/// Sends what is not applied, and then what comes, until the connection is of no more use.
+async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
+    let Session { mut reader, mut writer, .. } = session;
+    let mut out = BytesMut::new();
+    let mut batches = proposer.unapplied();
+    let mut watch = interval(STUCK_AFTER);
+    watch.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut oldest = None;
+    loop {
+        batches.extend(std::iter::from_fn(|| proposer.take()));
+        for Batch { payload, .. } in batches.drain(..) {
+            put_frame(&mut out, Kind::Forward, |out| wire::Forward { entry: &payload }.encode(out));
+        }
+        if !out.is_empty()
+            && let Err(error) = writer.write(&out.split()).await
+        {
+            return error;
+        }
+        tokio::select! {
+            () = proposer.work() => {}
+            error = refusal(&mut reader) => return error,
+            _ = watch.tick() => {
+                let now = proposer.oldest();
+                if now.is_some() && now == oldest {
+                    return io::Error::other("nothing was applied for some seconds");
+                }
+                oldest = now;
+            }
+        }
+    }
+}
+
+/// The leader says nothing but that it does not take any more.
+async fn refusal(reader: &mut FrameReader) -> io::Error {
+    match reader.next().await {
+        Ok(Frame { kind: Kind::NotLeader, .. }) => io::Error::other("it takes no commands now"),
+        Ok(_) => invalid("it answers commands"),
+        Err(error) => error,
+    }
+}
+
+/// The leader's side: appends what another server sends, until something is refused.
+pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
+    let Session { mut reader, mut writer, peer } = session;
+    let mut answers = FuturesOrdered::new();
+    loop {
+        tokio::select! {
+            biased;
+            Some(answer) = answers.next(), if !answers.is_empty() => {
+                if matches!(answer, Ok(Ok(_))) {
+                    continue;
+                }
+                let told = writer.record(Kind::NotLeader, &wire::Ask { reserved: 0 }).await;
+                return told.err().unwrap_or_else(|| io::Error::other("a batch was refused"));
+            }
+            frame = reader.next(), if answers.len() < IN_HAND_MAX => {
+                let entry = frame.and_then(|frame| match frame.kind {
+                    Kind::Forward => {
+                        let record: wire::Forward<'_> = frame.record()?;
+                        Ok(frame.body.slice_ref(record.entry))
+                    }
+                    _ => Err(invalid("commands were expected")),
+                });
+                let entry = match entry {
+                    Ok(entry) if codec::origin(&entry).is_some_and(|origin| {
+                        origin.node == peer.node && origin.incarnation == peer.incarnation
+                    }) => entry,
+                    Ok(_) => return invalid("commands of another server"),
+                    Err(error) => return error,
+                };
+                match write(shared, entry).await {
+                    Some(answer) => answers.push_back(answer),
+                    None => return io::Error::other("openraft has stopped"),
+                }
+            }
+        }
+    }
+}

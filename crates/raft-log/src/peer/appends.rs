@@ -1,0 +1,182 @@
+//! The append lane: the leader's entries go out one behind the other without waiting, and
+//! the answers come back in the same order.
+
+use std::{collections::VecDeque, io, sync::Arc};
+
+use bytes::BytesMut;
+use futures_util::{
+    FutureExt, Stream, StreamExt,
+    stream::{BoxStream, FuturesOrdered},
+};
+use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, StreamAppendResult};
+
+use super::{
+    Kind, Session,
+    convert::{put_append, read_append, read_append_reply, wire_append_reply},
+    frame::{invalid, put_frame},
+};
+use crate::{
+    ensemble::Shared,
+    types::{LogId, Types},
+};
+use jute::Record as _;
+
+/// Requests without an answer on one connection.
+const IN_FLIGHT_MAX: usize = 64;
+/// Bytes without an answer on one connection, give or take a request.
+const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
+
+/// The follower's side: appends what comes until the connection ends, which it says.
+pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
+    let Session { mut reader, mut writer, .. } = session;
+    let mut pending = FuturesOrdered::new();
+    let mut pending_bytes = 0;
+    let mut out = BytesMut::new();
+    loop {
+        let room = pending.len() < IN_FLIGHT_MAX && pending_bytes < IN_FLIGHT_BYTES_MAX;
+        tokio::select! {
+            frame = reader.next(), if room => {
+                let request = frame.and_then(|frame| match frame.kind {
+                    Kind::Append => Ok((frame.body.len(), read_append(&frame)?)),
+                    _ => Err(invalid("entries were expected")),
+                });
+                match request {
+                    Ok((bytes, (request, quorum_age_ms))) => {
+                        pending_bytes += bytes;
+                        let answer = shared.append(request, quorum_age_ms);
+                        pending.push_back(answer.map(move |answer| (bytes, answer)));
+                    }
+                    Err(error) => return error,
+                }
+            }
+            Some(answer) = pending.next(), if !pending.is_empty() => {
+                let mut answer = Some(answer);
+                // Those that are ready, too, go out with it.
+                while let Some((bytes, result)) = answer {
+                    pending_bytes -= bytes;
+                    match result {
+                        Ok(response) => put_frame(&mut out, Kind::AppendReply, |out| {
+                            wire_append_reply(&response).encode(out);
+                        }),
+                        Err(error) => return error,
+                    }
+                    answer = pending.next().now_or_never().flatten();
+                }
+                if let Err(error) = writer.write(&out.split()).await {
+                    return error;
+                }
+            }
+        }
+    }
+}
+
+/// What an answer is compared with.
+struct Asked {
+    prev: Option<LogId>,
+    last: Option<LogId>,
+}
+
+/// The leader's side of one stream of requests over a connection that is lent to it.
+struct Sending<'c, S> {
+    /// Given back when everything was answered; else the connection is of no more use.
+    lent: &'c mut Option<Session>,
+    session: Option<Session>,
+    requests: Option<S>,
+    asked: VecDeque<Asked>,
+    shared: Arc<Shared>,
+    out: BytesMut,
+}
+
+/// Sends `requests` and gives the answers in order. Ends after an answer that is no
+/// success, or with an error.
+pub(crate) fn send<'c, S>(
+    session: Session,
+    lent: &'c mut Option<Session>,
+    requests: S,
+    shared: Arc<Shared>,
+) -> BoxStream<'c, io::Result<StreamAppendResult<Types>>>
+where
+    S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin + 'static,
+{
+    let sending = Sending {
+        lent,
+        session: Some(session),
+        requests: Some(requests),
+        asked: VecDeque::new(),
+        shared,
+        out: BytesMut::new(),
+    };
+    Box::pin(futures_util::stream::unfold(sending, |mut sending| async move {
+        let item = sending.next().await?;
+        Some((item, sending))
+    }))
+}
+
+impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S> {
+    async fn next(&mut self) -> Option<io::Result<StreamAppendResult<Types>>> {
+        let answer = self.exchange().await;
+        match &answer {
+            Some(Ok(Ok(_))) => {}
+            // Answers that are still to come would be taken for those of other requests.
+            Some(Ok(Err(_)) | Err(_)) => {
+                self.requests = None;
+                if self.asked.is_empty() && matches!(answer, Some(Ok(_))) {
+                    *self.lent = self.session.take();
+                }
+                self.session = None;
+            }
+            None => *self.lent = self.session.take(),
+        }
+        answer
+    }
+
+    async fn exchange(&mut self) -> Option<io::Result<StreamAppendResult<Types>>> {
+        loop {
+            let session = self.session.as_mut()?;
+            if self.requests.is_none() && self.asked.is_empty() {
+                return None;
+            }
+            let requests = self.requests.as_mut();
+            let more = async {
+                match requests {
+                    Some(requests) => requests.next().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                frame = session.reader.next(), if !self.asked.is_empty() => {
+                    let answer = frame.and_then(|frame| match frame.kind {
+                        Kind::AppendReply => read_append_reply(&frame.record()?),
+                        _ => Err(invalid("an answer to entries was expected")),
+                    });
+                    let asked = self.asked.pop_front()?;
+                    return Some(answer.map(|answer| result(answer, &asked)));
+                }
+                request = more, if self.asked.len() < IN_FLIGHT_MAX => match request {
+                    Some(request) => if let Err(error) = self.write(&request).await {
+                        return Some(Err(error));
+                    },
+                    None => self.requests = None,
+                },
+            }
+        }
+    }
+
+    async fn write(&mut self, request: &AppendEntriesRequest<Types>) -> io::Result<()> {
+        let last = request.entries.last().map(|entry| entry.log_id).or(request.prev_log_id);
+        self.asked.push_back(Asked { prev: request.prev_log_id, last });
+        let quorum_age_ms = self.shared.quorum_age_ms();
+        put_frame(&mut self.out, Kind::Append, |out| put_append(out, request, quorum_age_ms));
+        let session = self.session.as_mut().ok_or(io::ErrorKind::NotConnected)?;
+        session.writer.write(&self.out.split()).await
+    }
+}
+
+fn result(answer: AppendEntriesResponse<Types>, asked: &Asked) -> StreamAppendResult<Types> {
+    match answer {
+        // Nothing conflicts with the beginning of the log; a follower that says so is wrong.
+        AppendEntriesResponse::Conflict if asked.prev.is_none() => Ok(None),
+        other => other.into_stream_result(asked.prev, asked.last),
+    }
+}

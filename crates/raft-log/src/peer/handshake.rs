@@ -1,0 +1,279 @@
+//! Who is on the other side: the right cluster, the right server, a version both speak.
+//!
+//! The dialling side says who it is and whom it wants; the other side checks that and says
+//! who it is; the dialling side checks that. A server of another cluster, or one whose
+//! disk was replaced under the same number, is told so in words.
+
+use std::{io, sync::Arc, time::Duration};
+
+use thiserror::Error;
+use tokio::time::timeout;
+
+use super::{
+    Kind, Lane,
+    frame::{FrameReader, FrameWriter},
+};
+use crate::{
+    generated::peer as wire,
+    transport::{Connection, Transport},
+};
+
+/// What connections begin with.
+const MAGIC: &[u8; 8] = b"rookery\n";
+/// The version of the protocol that is spoken, the only one so far.
+pub(crate) const VERSION: i32 = 1;
+/// How long the other side may take to say who it is.
+const HANDSHAKE_MAX: Duration = Duration::from_secs(3);
+
+/// Who a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    /// 0 while it belongs to none.
+    pub(crate) cluster: u64,
+    pub(crate) node: u64,
+    pub(crate) incarnation: u64,
+    pub(crate) server: i64,
+}
+
+/// Whom a dialling side wants to reach.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Wanted {
+    /// This node, and no other that has its address now.
+    Node(u64),
+    /// Whoever has this number in `zoo.cfg`.
+    Server(i64),
+}
+
+/// Why two servers do not talk.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PeerError {
+    /// It cannot be reached, or the connection broke.
+    #[error("{0}")]
+    Unreachable(String),
+    /// It belongs to another cluster.
+    #[error("it belongs to another cluster: {0}")]
+    WrongCluster(String),
+    /// It is another server than the one wanted.
+    #[error("it is another server: {0}")]
+    WrongServer(String),
+    /// There is no version of the protocol that both speak.
+    #[error("it speaks another version: {0}")]
+    WrongVersion(String),
+}
+
+impl From<io::Error> for PeerError {
+    fn from(error: io::Error) -> Self {
+        Self::Unreachable(error.to_string())
+    }
+}
+
+impl PeerError {
+    const CLUSTER: i32 = 1;
+    const SERVER: i32 = 2;
+    const VERSION: i32 = 3;
+
+    fn from_refusal(reason: i32, text: &str) -> Self {
+        let text = text.to_owned();
+        match reason {
+            Self::CLUSTER => Self::WrongCluster(text),
+            Self::SERVER => Self::WrongServer(text),
+            Self::VERSION => Self::WrongVersion(text),
+            _ => Self::Unreachable(text),
+        }
+    }
+
+    fn to_refusal(&self) -> (i32, &str) {
+        match self {
+            Self::Unreachable(text) => (0, text),
+            Self::WrongCluster(text) => (Self::CLUSTER, text),
+            Self::WrongServer(text) => (Self::SERVER, text),
+            Self::WrongVersion(text) => (Self::VERSION, text),
+        }
+    }
+}
+
+/// A connection whose other side is known.
+pub(crate) struct Session {
+    pub(crate) reader: FrameReader,
+    pub(crate) writer: FrameWriter,
+    pub(crate) peer: Identity,
+}
+
+/// Connects to the first of `addresses` that is the one wanted.
+pub(crate) async fn dial(
+    transport: &Arc<dyn Transport>,
+    addresses: &[String],
+    own: Identity,
+    wanted: Wanted,
+    lane: Lane,
+) -> Result<Session, PeerError> {
+    let mut last = PeerError::Unreachable("it has no address".to_owned());
+    for address in addresses {
+        let attempt = async {
+            let connection = transport.dial(address).await?;
+            greet(connection, own, wanted, lane).await
+        };
+        match timeout(2 * HANDSHAKE_MAX, attempt).await {
+            Ok(Ok(session)) => return Ok(session),
+            Ok(Err(error)) => last = error,
+            Err(_) => last = PeerError::Unreachable("it does not answer".to_owned()),
+        }
+    }
+    Err(last)
+}
+
+/// The dialling side.
+async fn greet(
+    connection: Connection,
+    own: Identity,
+    wanted: Wanted,
+    lane: Lane,
+) -> Result<Session, PeerError> {
+    let Connection { reader, writer, .. } = connection;
+    let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter(writer));
+    let (to_node, to_server) = match wanted {
+        Wanted::Node(node) => (node, -1),
+        Wanted::Server(server) => (0, server),
+    };
+    let hello = wire::Hello {
+        version_min: VERSION,
+        version_max: VERSION,
+        cluster: own.cluster.cast_signed(),
+        node: own.node.cast_signed(),
+        incarnation: own.incarnation.cast_signed(),
+        server: own.server,
+        to_node: to_node.cast_signed(),
+        to_server,
+        lane: lane.number(),
+    };
+    writer.write(MAGIC).await?;
+    writer.record(Kind::Hello, &hello).await?;
+    let answer = async {
+        reader.expect(MAGIC).await?;
+        reader.next().await
+    };
+    let answer = timeout(HANDSHAKE_MAX, answer)
+        .await
+        .map_err(|_| PeerError::Unreachable("it does not answer".to_owned()))??;
+    match answer.kind {
+        Kind::Welcome => {
+            let welcome: wire::Welcome = answer.record()?;
+            let peer = Identity {
+                cluster: welcome.cluster.cast_unsigned(),
+                node: welcome.node.cast_unsigned(),
+                incarnation: welcome.incarnation.cast_unsigned(),
+                server: welcome.server,
+            };
+            check(own, peer, wanted)?;
+            reader.trust();
+            Ok(Session { reader, writer, peer })
+        }
+        Kind::Refusal => {
+            let refusal: wire::Refusal<'_> = answer.record()?;
+            Err(PeerError::from_refusal(refusal.reason, refusal.text))
+        }
+        _ => Err(PeerError::Unreachable("it answers nonsense".to_owned())),
+    }
+}
+
+/// Whether the other side is the one wanted.
+fn check(own: Identity, peer: Identity, wanted: Wanted) -> Result<(), PeerError> {
+    check_cluster(own, peer)?;
+    let right = match wanted {
+        Wanted::Node(node) => peer.node == node,
+        Wanted::Server(server) => peer.server == server,
+    };
+    if right { Ok(()) } else { Err(wrong_server(wanted, peer)) }
+}
+
+/// A server that belongs to no cluster yet may talk to any.
+fn check_cluster(own: Identity, peer: Identity) -> Result<(), PeerError> {
+    if own.cluster == 0 || peer.cluster == 0 || own.cluster == peer.cluster {
+        return Ok(());
+    }
+    Err(PeerError::WrongCluster(format!(
+        "server.{} is of cluster {:016x}, server.{} of cluster {:016x}",
+        own.server, own.cluster, peer.server, peer.cluster
+    )))
+}
+
+fn wrong_server(wanted: Wanted, found: Identity) -> PeerError {
+    PeerError::WrongServer(match wanted {
+        Wanted::Node(node) => format!(
+            "node {node:016x} is wanted, but node {:016x} is there, server.{}",
+            found.node, found.server
+        ),
+        Wanted::Server(server) => format!("server.{server} is wanted, not server.{}", found.server),
+    })
+}
+
+/// The side that was dialled. `own` may change until it is asked for.
+pub(crate) async fn welcome(
+    connection: Connection,
+    own: impl FnOnce() -> Identity,
+) -> Result<(Session, Lane), PeerError> {
+    let Connection { reader, writer, .. } = connection;
+    let (mut reader, mut writer) = (FrameReader::new(reader), FrameWriter(writer));
+    let hello = async {
+        reader.expect(MAGIC).await?;
+        reader.next().await
+    };
+    let hello = timeout(HANDSHAKE_MAX, hello)
+        .await
+        .map_err(|_| PeerError::Unreachable("it does not say who it is".to_owned()))??;
+    if hello.kind != Kind::Hello {
+        return Err(PeerError::Unreachable("it does not say who it is".to_owned()));
+    }
+    let hello: wire::Hello = hello.record()?;
+    let own = own();
+    writer.write(MAGIC).await?;
+    match examine(own, &hello) {
+        Ok((peer, lane)) => {
+            let answer = wire::Welcome {
+                version: VERSION,
+                cluster: own.cluster.cast_signed(),
+                node: own.node.cast_signed(),
+                incarnation: own.incarnation.cast_signed(),
+                server: own.server,
+            };
+            writer.record(Kind::Welcome, &answer).await?;
+            reader.trust();
+            Ok((Session { reader, writer, peer }, lane))
+        }
+        Err(error) => {
+            let (reason, text) = error.to_refusal();
+            writer.record(Kind::Refusal, &wire::Refusal { reason, text }).await?;
+            Err(error)
+        }
+    }
+}
+
+fn examine(own: Identity, hello: &wire::Hello) -> Result<(Identity, Lane), PeerError> {
+    if !(hello.version_min..=hello.version_max).contains(&VERSION) {
+        return Err(PeerError::WrongVersion(format!(
+            "server.{} speaks versions {} to {} of the peer protocol, server.{} speaks {VERSION}",
+            hello.server, hello.version_min, hello.version_max, own.server
+        )));
+    }
+    let lane = Lane::from_number(hello.lane)
+        .ok_or_else(|| PeerError::WrongVersion(format!("unknown lane {}", hello.lane)))?;
+    let peer = Identity {
+        cluster: hello.cluster.cast_unsigned(),
+        node: hello.node.cast_unsigned(),
+        incarnation: hello.incarnation.cast_unsigned(),
+        server: hello.server,
+    };
+    check_cluster(own, peer)?;
+    let wanted = match (hello.to_node.cast_unsigned(), hello.to_server) {
+        (0, server) => Wanted::Server(server),
+        (node, _) => Wanted::Node(node),
+    };
+    check(peer, own, wanted)?;
+    if peer.server == own.server && peer.node != own.node {
+        return Err(PeerError::WrongServer(format!(
+            "server.{} is the number of the server that was reached, too",
+            own.server
+        )));
+    }
+    Ok((peer, lane))
+}
