@@ -176,7 +176,10 @@ impl ConnectionTask {
                     if wait.read || wait.write =>
                 {
                     match moved? {
-                        Moved::End => return Ok(Ended::ByClient),
+                        Moved::End => {
+                            self.service.core.metrics.connection_dropped();
+                            return Ok(Ended::ByClient);
+                        }
                         Moved::Bytes(count) => self.note_read(count),
                         Moved::Writable => {}
                     }
@@ -291,7 +294,10 @@ impl ConnectionTask {
     fn flush(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
             match self.stream.try_write(&self.output) {
-                Ok(count) => self.output.advance(count),
+                Ok(count) => {
+                    self.service.core.metrics.bytes_sent(count);
+                    self.output.advance(count);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }

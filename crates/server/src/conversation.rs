@@ -220,6 +220,7 @@ impl Conversation {
                 self.finish();
             }
             Decision::Attach(welcome) => {
+                core.metrics.session_revalidated();
                 let op = Op::AttachSession { timeout_ms: welcome.timeout_ms };
                 return Ok(self.ask_for_session(welcome, op));
             }

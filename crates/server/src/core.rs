@@ -19,7 +19,13 @@ use raft_log::{Committed, Payload, codec};
 use session::{Delivery, Reader, WatchLimits, WatchTable};
 use tree::{Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State};
 
-use crate::{admin::Metrics, clock::Clock, link::Link, links::Links, liveness::Liveness};
+use crate::{
+    admin::{Metrics, metrics::Fired},
+    clock::Clock,
+    link::Link,
+    links::Links,
+    liveness::Liveness,
+};
 
 /// The state of this server and everybody who is attached to it.
 #[derive(Debug)]
@@ -196,7 +202,9 @@ impl Core {
             return;
         }
         for change in &outcome.changes {
+            let mut fired = Fired::default();
             watches.fire(change, &mut |watcher, event, path, acl| {
+                fired.note(event, path);
                 let Some(link) = self.links.by_watcher(watcher) else { return };
                 let delivery = link.lane.lock().event(outcome.zxid, event, path, acl);
                 match delivery {
@@ -205,6 +213,7 @@ impl Core {
                     Delivery::Drop => link.drop_silently(),
                 }
             });
+            self.metrics.watches_fired(&fired);
         }
     }
 

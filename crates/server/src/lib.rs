@@ -18,6 +18,7 @@ mod listener;
 mod liveness;
 pub mod logging;
 mod machine;
+mod measured;
 mod observe;
 mod running;
 mod service;

@@ -2,7 +2,7 @@
 
 use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
@@ -66,6 +66,11 @@ fn admit(
         service.core.metrics.connection_rejected();
         tracing::warn!(%remote, ?refusal, "connection refused");
         return;
+    }
+    if config.keep_alive
+        && let Err(error) = SockRef::from(&stream).set_keepalive(true)
+    {
+        tracing::warn!(%remote, %error, "TCP keep-alive cannot be turned on");
     }
     let (service, stop) = (Arc::clone(service), stop.clone());
     tokio::spawn(async move {

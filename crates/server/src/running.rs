@@ -4,6 +4,7 @@ use std::{
     io,
     net::SocketAddr,
     sync::{Arc, atomic::AtomicU64},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
@@ -20,6 +21,7 @@ use crate::{
     core::Core,
     disk_watch, leader_duties, listener,
     machine::CoreMachine,
+    measured::{MeasuredCheckpoints, MeasuredDisk},
     service::Service,
 };
 
@@ -106,7 +108,7 @@ async fn open_log(
     let identity = dir.identity();
     let mut raft = RaftLogConfig::new(identity.node, identity.incarnation);
     raft.checkpoint_commands = config.checkpoints.commands;
-    raft.checkpoint_bytes = config.checkpoints.log_bytes.unwrap_or(raft.checkpoint_bytes);
+    raft.checkpoint_bytes = config.checkpoints.log_bytes.unwrap_or(u64::MAX);
     let opening = Arc::clone(dir);
     let opened = tokio::task::spawn_blocking(move || {
         Ok::<_, store::StoreError>((RocksLog::open(&opening)?, RocksCheckpoints::open(&opening)?))
@@ -114,8 +116,13 @@ async fn open_log(
     let (disk, checkpoints) = opened.await.map_err(|error| {
         raft_log::StartError::Raft(format!("opening the data directory: {error}"))
     })??;
-    let machine = Arc::new(CoreMachine(Arc::clone(core)));
-    let log = RaftLog::start(raft, Arc::new(disk), Arc::new(checkpoints), machine).await?;
+    let disk = MeasuredDisk::new(disk, Arc::clone(&core.metrics), config.slow_sync);
+    let checkpoints = MeasuredCheckpoints::new(checkpoints, Arc::clone(&core.metrics));
+    let machine = Arc::new(CoreMachine::new(Arc::clone(core)));
+    let began = Instant::now();
+    let applying = Arc::<CoreMachine>::clone(&machine);
+    let log = RaftLog::start(raft, Arc::new(disk), Arc::new(checkpoints), applying).await?;
+    machine.note_started(began.elapsed());
     core.set_origin(log.origin());
     Ok(log)
 }

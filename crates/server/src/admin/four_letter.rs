@@ -105,7 +105,7 @@ pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u
     let word = Word::parse(input)?;
     input.advance(4);
     let argument = input.split().freeze();
-    server.metrics().count(Counter::PacketsReceived, 1);
+    server.metrics().packets(1, 1);
     let text = if !server.whitelist().allows(word.text()) {
         refusal(word.text())
     } else if !server.overview().serving && !word.is_always_answered() {
@@ -113,7 +113,6 @@ pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u
     } else {
         render(word, &argument, server)
     };
-    server.metrics().count(Counter::PacketsSent, 1);
     Some(text.into_bytes())
 }
 

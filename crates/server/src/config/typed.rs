@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
     path::{self, PathBuf},
+    time::Duration,
 };
 
 use session::{AuthConfig, Settings, auth::DigestAlgorithm, handshake::TimeoutRange};
@@ -28,6 +29,8 @@ pub struct Config {
     pub max_connections: usize,
     /// `maxClientCnxns`: connections from one address; 0 for no limit.
     pub max_connections_per_address: usize,
+    /// `clientTcpKeepAlive`: the system looks after connections that are silent.
+    pub keep_alive: bool,
     /// `nio.sessionlessCnxnTimeout`: how long a connection may take to ask for a session.
     pub sessionless_timeout_ms: u64,
     /// `jute.maxbuffer`: the longest frame a client may send.
@@ -38,6 +41,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `dataLogDir`, absolute; the same as [`Self::data_dir`] when not set.
     pub data_log_dir: PathBuf,
+    /// `fsync.warningthresholdms`: a sync of the log that takes longer is worth a warning.
+    pub slow_sync: Duration,
     /// When a checkpoint is due.
     pub checkpoints: Checkpoints,
     /// `tickTime`: the unit of expiry.
@@ -149,6 +154,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         listen_backlog_set: backlog,
         max_connections: raw.number("maxCnxns", 0, UP_TO_INT, "a number of connections")?,
         max_connections_per_address: max_per_address(raw)?,
+        keep_alive: raw.flag("clientTcpKeepAlive", false),
         sessionless_timeout_ms: raw.number(
             "nio.sessionlessCnxnTimeout",
             10_000,
@@ -157,6 +163,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         )?,
         frame_bytes_max: raw.number("jute.maxbuffer", 0xf_ffff, POSITIVE_INT, "bytes")?,
         outstanding_max: raw.number("globalOutstandingLimit", 1000, POSITIVE_INT, "requests")?,
+        slow_sync: slow_sync(raw)?,
         checkpoints: checkpoints(raw)?,
         tick_ms,
         session_timeouts: session_timeouts(raw, tick_ms)?,
@@ -277,6 +284,11 @@ fn checkpoints(raw: &mut RawConfig) -> Result<Checkpoints, ConfigError> {
         commands: commands.max(2),
         log_bytes: log_bytes.map(|kib| kib.saturating_mul(1024)),
     })
+}
+
+fn slow_sync(raw: &mut RawConfig) -> Result<Duration, ConfigError> {
+    let ms = raw.number("fsync.warningthresholdms", 1000, 0..=i64::MAX, "milliseconds")?;
+    Ok(Duration::from_millis(ms))
 }
 
 fn session_timeouts(raw: &mut RawConfig, tick_ms: u32) -> Result<TimeoutRange, ConfigError> {
