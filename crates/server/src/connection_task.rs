@@ -267,6 +267,9 @@ impl ConnectionTask {
             }
             self.service.core.links.add(Arc::clone(&self.link));
             self.registered = true;
+            if four_letter::Word::parse(&self.input).is_some() {
+                self.link.stats.lock().add(1, 0, None);
+            }
             if let Some(reply) = four_letter::answer(&*self.service, &mut self.input) {
                 // One word, one answer, and the connection ends.
                 self.output.extend_from_slice(&reply);

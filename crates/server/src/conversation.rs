@@ -7,7 +7,7 @@ use std::{mem, sync::Arc};
 
 use bytes::BytesMut;
 use parking_lot::{MutexGuard, RwLockReadGuard};
-use proto::{ConnectRequest, DecodeError, ErrorCode, FrameError, first_frame};
+use proto::{ConnectRequest, DecodeError, ErrorCode, FrameError, OpCode, first_frame};
 use raft_log::Busy;
 use session::{
     Action, After, Asker, HeaderZxid, Identities, Local, Reader, Refusal, ReplyShape, WatchAccess,
@@ -209,6 +209,7 @@ impl Conversation {
         output: &mut BytesMut,
     ) -> Result<Taken, ProtocolError> {
         let request = ConnectRequest::decode(frame)?;
+        self.last_request = (OpCode::CreateSession.code(), 0);
         let applied = core.read().last_zxid();
         let decision = handshake::decide(&request, applied, self.service.config.session_timeouts);
         core.metrics.connection_requested();

@@ -185,8 +185,8 @@ fn stat(server: &dyn ServerObserved) -> String {
 
 /// ` /127.0.0.1:1234[1](queued=0,recved=1,sent=1`, open for more.
 fn in_short(connection: &ConnectionView) -> String {
-    let ConnectionView { remote, interest, queued, stats, .. } = connection;
-    let (received, sent) = (stats.received, stats.sent);
+    let ConnectionView { interest, queued, stats, .. } = connection;
+    let (remote, received, sent) = (connection.remote_text(), stats.received, stats.sent);
     format!(" /{remote}[{interest:x}](queued={queued},recved={received},sent={sent}")
 }
 
@@ -394,7 +394,7 @@ fn dump(server: &dyn ServerObserved) -> String {
     for (deadline_ms, set) in &sets {
         let _ = writeln!(out, "{} expire at {}:", set.len(), date(*deadline_ms));
         for connection in set {
-            let ConnectionView { remote, session, .. } = connection;
+            let (remote, session) = (connection.remote_text(), connection.session);
             let _ = writeln!(out, "\tip: /{remote} sessionId: {session}");
         }
     }

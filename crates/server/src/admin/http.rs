@@ -19,6 +19,7 @@ use axum::{
 use tokio::net::TcpListener;
 
 use super::{json::Json, observed::ServerObserved, prometheus};
+use crate::listener;
 use commands::{Command, Failed, Fields};
 
 /// The admin server below `command_url`, such as `/commands`.
@@ -35,10 +36,13 @@ pub fn metrics_router(server: Arc<dyn ServerObserved>) -> Router {
     prometheus::router(server)
 }
 
+/// Connections that may wait to be accepted: plenty for a few scrapers.
+const BACKLOG: i32 = 128;
+
 /// Opens a port for one of the two; `what` names it in the log. Nothing when that fails,
 /// which was then logged.
-pub async fn bind(what: &str, address: SocketAddr) -> Option<TcpListener> {
-    match TcpListener::bind(address).await {
+pub fn bind(what: &str, address: SocketAddr) -> Option<TcpListener> {
+    match listener::bind(address, BACKLOG) {
         Ok(listener) => {
             tracing::info!(%address, "{what} listens");
             Some(listener)

@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 
-use session::WatchSummary;
+use session::{WatchSummary, auth::address_text};
 use tree::{SessionId, Zxid};
 
 use super::metrics::Metrics;
@@ -117,6 +117,18 @@ pub struct LastRequest {
     pub answered_ms: u64,
     /// How long it took, in milliseconds.
     pub latency_ms: u64,
+}
+
+impl ConnectionView {
+    /// The peer as Java writes it: IPv6 with all its zeros.
+    pub fn remote_text(&self) -> String {
+        let (address, port) = (address_text(self.remote.ip()), self.remote.port());
+        if self.remote.is_ipv6() {
+            format!("[{address}]:{port}")
+        } else {
+            format!("{address}:{port}")
+        }
+    }
 }
 
 impl ConnectionStats {

@@ -87,7 +87,7 @@ impl AuthConfig {
 }
 
 /// A peer's address as Java prints it: it is compared with ACLs as text.
-pub(crate) fn address_text(peer: IpAddr) -> String {
+pub fn address_text(peer: IpAddr) -> String {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
         // Compat: Java never shortens runs of zeros.
@@ -99,8 +99,8 @@ pub(crate) fn address_text(peer: IpAddr) -> String {
     }
 }
 
-/// The part of an id that `whoAmI` shows.
-pub(crate) fn user_name<'a>(identity: &tree::Identity<'a>) -> &'a str {
+/// The part of an id that `whoAmI` and the audit log show.
+pub fn user_name<'a>(identity: &tree::Identity<'a>) -> &'a str {
     match identity.scheme {
         "digest" => identity.id.split(':').next().unwrap_or_default(),
         _ => identity.id,

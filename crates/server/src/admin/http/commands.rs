@@ -188,7 +188,7 @@ fn connections(server: &dyn ServerObserved, shown: fn(&ConnectionView) -> Fields
 
 fn summary(connection: &ConnectionView) -> Fields {
     fields([
-        ("remote_socket_address", Json::text(connection.remote.to_string())),
+        ("remote_socket_address", Json::text(connection.remote_text())),
         ("interest_ops", Json::Integer(connection.interest.into())),
         ("outstanding_requests", Json::number(connection.queued)),
         ("packets_received", Json::number(connection.stats.received)),
