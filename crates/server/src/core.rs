@@ -20,7 +20,11 @@ use session::{Delivery, Reader, WatchLimits, WatchTable};
 use tree::{Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State};
 
 use crate::{
-    admin::{Metrics, metrics::Fired},
+    admin::{
+        Metrics,
+        audit::{AuditLog, AuditResult, Operation},
+        metrics::Fired,
+    },
     clock::Clock,
     link::Link,
     links::Links,
@@ -49,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
     /// The server's clocks.
     pub(crate) clock: Clock,
+    /// Where changes are written down, if they are.
+    pub(crate) audit: Option<AuditLog>,
 }
 
 /// A command of this server that was proposed and is not applied yet.
@@ -85,6 +91,7 @@ impl Core {
             flags,
             metrics,
             clock,
+            audit: None,
         }
     }
 
@@ -112,6 +119,13 @@ impl Core {
     /// The watch table. Take it only with the state's lock held, or with none.
     pub(crate) fn watches(&self) -> MutexGuard<'_, WatchTable> {
         self.watches.lock()
+    }
+
+    /// Writes into the audit log, if there is one, that the server starts or stops.
+    pub(crate) fn audit_server(&self, operation: Operation, result: AuditResult) {
+        if let Some(audit) = &self.audit {
+            audit.server(self.clock.wall().0, operation, result);
+        }
     }
 
     /// How many requests of clients wait for the log.
@@ -185,6 +199,10 @@ impl Core {
     ) {
         self.fire(watches, outcome, rung);
         self.follow_session(command, outcome, waiting.as_ref());
+        if let (Some(audit), Some(waiting)) = (&self.audit, &waiting) {
+            let ip = waiting.link.as_ref().map(|link| link.remote.ip());
+            audit.command(self.clock.wall().0, ip, command, outcome);
+        }
         let Some(Awaiting { link: Some(link), since_us, .. }) = waiting else { return };
         let now_us = self.clock.monotonic_us();
         self.metrics.update_done(now_us.saturating_sub(since_us));

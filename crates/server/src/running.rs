@@ -3,6 +3,7 @@
 use std::{
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
     time::Instant,
 };
@@ -14,8 +15,11 @@ use store::{DataDir, RocksCheckpoints, RocksLog};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    admin::Metrics,
-    admin::{ServerObserved, http},
+    admin::{
+        Metrics, ServerObserved,
+        audit::{AuditLog, AuditResult, Operation},
+        http,
+    },
     clock::Clock,
     config::Config,
     core::Core,
@@ -37,6 +41,14 @@ pub enum ServerError {
     /// The log cannot be started.
     #[error(transparent)]
     Log(#[from] raft_log::StartError),
+    /// The audit log cannot be written.
+    #[error("audit log {}: {error}", path.display())]
+    Audit {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// A port cannot be opened.
     #[error("cannot listen on {address}: {error}")]
     Bind {
@@ -51,6 +63,7 @@ pub enum ServerError {
 #[derive(Debug)]
 pub struct Running {
     log: RaftLog,
+    core: Arc<Core>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     client_address: SocketAddr,
@@ -73,7 +86,9 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     let clock = Clock::start();
     let figures = Arc::new(Metrics::new());
     let flags = config.settings.command_flags;
-    let core = Arc::new(Core::new(clock, figures, config.tick_ms, flags, rand::random()));
+    let mut core = Core::new(clock, figures, config.tick_ms, flags, rand::random());
+    core.audit = open_audit(&config)?;
+    let core = Arc::new(core);
     let log = open_log(&config, &dir, &core).await?;
     core.liveness.restart(&core.read(), clock.monotonic_ms());
     let started_ms = u64::try_from(clock.wall().0).unwrap_or_default();
@@ -97,7 +112,17 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     let failed = log.failed();
     let mut tasks = spawn_tasks(&service, &dir, listener, &stopped);
     serve_http(&service, &mut tasks, &stopped).await;
-    Ok(Running { log, tasks, stop, client_address, failed })
+    service.core.audit_server(Operation::ServerStart, AuditResult::Success);
+    let core = Arc::clone(&service.core);
+    Ok(Running { log, core, tasks, stop, client_address, failed })
+}
+
+fn open_audit(config: &Config) -> Result<Option<AuditLog>, ServerError> {
+    let open = |path: &PathBuf| {
+        AuditLog::open(path.clone())
+            .map_err(|error| ServerError::Audit { path: path.clone(), error })
+    };
+    config.audit.as_ref().map(open).transpose()
 }
 
 async fn open_log(
@@ -159,7 +184,7 @@ async fn serve_http(
 ) {
     let observed: Arc<dyn ServerObserved> = Arc::<Service>::clone(service);
     let mut serve = async |what: &str, address: SocketAddr, router| {
-        let Some(listener) = http::bind(what, address).await else { return };
+        let Some(listener) = http::bind(what, address) else { return };
         let mut stop = stopped.clone();
         tasks.spawn(http::serve(listener, router, async move {
             // A sender that is gone means stop as well.
@@ -190,8 +215,12 @@ impl Running {
     /// Stops: no more clients, what was taken is written, files are closed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
+        self.core.audit_server(Operation::ServerStop, AuditResult::Invoked);
         while self.tasks.join_next().await.is_some() {}
         self.log.shutdown().await;
+        if let Some(audit) = &self.core.audit {
+            audit.close();
+        }
         tracing::info!("stopped");
     }
 }

@@ -61,6 +61,8 @@ pub struct Config {
     pub admin: Option<AdminServer>,
     /// Where metrics are served, if they are.
     pub metrics_address: Option<SocketAddr>,
+    /// `audit.enable`: the file of the audit log, if there is one.
+    pub audit: Option<PathBuf>,
     /// The `server.N` lines, by id; at most one of them is a participant.
     pub members: Vec<Member>,
     /// The text of the configuration file, for the admin server; empty without one.
@@ -176,6 +178,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         ),
         admin: admin(raw)?,
         metrics_address: metrics_address(raw)?,
+        audit: audit(raw, &data_dir),
         data_dir,
         data_log_dir,
         members,
@@ -418,6 +421,14 @@ fn admin(raw: &mut RawConfig) -> Result<Option<AdminServer>, ConfigError> {
     let url = raw.text("admin.commandURL").unwrap_or("/commands");
     let command_url = format!("/{}", url.trim_matches('/'));
     Ok(Some(AdminServer { address, command_url }))
+}
+
+/// Compat: the file's name is that of ZooKeeper's own configuration of its logger, which
+/// puts it into the working directory. A service cannot write there.
+fn audit(raw: &RawConfig, data_dir: &path::Path) -> Option<PathBuf> {
+    let directory = raw.path("auditlog.dir").map_or_else(|| data_dir.to_owned(), absolute);
+    let file = raw.text("auditlog.file").unwrap_or("zookeeper_audit.log");
+    raw.flag("audit.enable", false).then(|| directory.join(file))
 }
 
 const PORT: std::ops::RangeInclusive<i64> = 0..=u16::MAX as i64;
