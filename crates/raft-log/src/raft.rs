@@ -160,7 +160,8 @@ fn run_thread(
     started: oneshot::Sender<Result<(), StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    // Without sockets, so that waking this thread is not a system call while it is awake.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return drop(started.send(Err(StartError::Log(error)))),
@@ -295,16 +296,13 @@ async fn stop_in_order(stopped: oneshot::Receiver<()>, proposer: &Proposer) {
 
 /// Returns when openraft has stopped by itself.
 async fn watch_for_failure(raft: &ThisRaft, failed: &watch::Sender<Option<String>>) {
-    let mut metrics = raft.metrics();
-    loop {
-        let error = metrics.borrow_and_update().running_state.clone().err();
-        if let Some(error) = error {
-            return report(failed, &error.to_string());
-        }
-        if metrics.changed().await.is_err() {
-            return report(failed, "raft has ended");
-        }
-    }
+    // The metrics of the server change rarely, those of the log with every entry; either way
+    // the channel is closed when openraft has ended.
+    let mut metrics = raft.server_metrics();
+    while metrics.changed().await.is_ok() {}
+    let state = raft.metrics().borrow_watched().running_state.clone();
+    let reason = state.err().map_or_else(|| "raft has ended".to_owned(), |end| end.to_string());
+    report(failed, &reason);
 }
 
 /// The first reason is the one that counts.
