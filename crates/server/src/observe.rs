@@ -1,5 +1,8 @@
 //! The running server as those see it who ask about it: see [`crate::admin`].
 
+use std::net::IpAddr;
+
+use session::Identities;
 use tree::{SessionId, Zxid};
 
 use crate::{
@@ -61,6 +64,14 @@ impl ServerObserved for Service {
             server_id: 0,
             file_text: config.file_text.clone(),
         }
+    }
+
+    fn properties(&self) -> Vec<(String, String)> {
+        self.config.properties.clone()
+    }
+
+    fn knows_identity(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> bool {
+        self.auth.authenticate(&Identities::of_peer(peer), scheme, Some(data)).is_ok()
     }
 
     fn directory_sizes(&self) -> DirectorySizes {

@@ -5,7 +5,9 @@
 //! statistics.
 
 mod commands;
+mod guarded;
 mod index;
+mod limited;
 
 use std::{collections::HashMap, future::Future, net::SocketAddr, sync::Arc};
 
@@ -21,14 +23,21 @@ use tokio::net::TcpListener;
 use super::{json::Json, observed::ServerObserved, prometheus};
 use crate::listener;
 use commands::{Command, Failed, Fields};
+use limited::{Limited, Peer};
 
 /// The admin server below `command_url`, such as `/commands`.
 pub fn admin_router(server: Arc<dyn ServerObserved>, command_url: &str) -> Router {
     let index = index::page(command_url);
-    Router::new()
-        .route(command_url, get(async move || Html(index)))
-        .route(&format!("{}/{{name}}", command_url.trim_end_matches('/')), get(run_command))
-        .with_state(server)
+    let base = command_url.trim_end_matches('/');
+    let mut router = Router::new().route(command_url, get(async move || Html(index)));
+    for name in index::SNAPSHOT {
+        router = router.route(&format!("{base}/{name}"), get(guarded::snapshot));
+    }
+    for name in index::RESTORE {
+        let both = get(guarded::restore).post(guarded::restore);
+        router = router.route(&format!("{base}/{name}"), both);
+    }
+    router.route(&format!("{base}/{{name}}"), get(run_command)).with_state(server)
 }
 
 /// `/metrics`.
@@ -60,7 +69,9 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let serving = axum::serve(Limited::new(listener), service).with_graceful_shutdown(stop);
+    if let Err(error) = serving.await {
         tracing::error!(%error, "HTTP ended");
     }
 }
@@ -82,8 +93,8 @@ async fn run_command(
     }
 }
 
-/// Compat: what is wrong is said in the body, under a status of success; `monitor` is the
-/// exception, for load balancers ask it.
+/// Compat(admin-status): what is wrong is said in the body, under a status of success; `monitor` is
+/// the exception, for load balancers ask it.
 fn answer(server: &dyn ServerObserved, name: &str, arguments: &Arguments) -> (StatusCode, Json) {
     let failed =
         |error: &str| Json::object([("command", Json::text(name)), ("error", Json::text(error))]);

@@ -3,7 +3,7 @@
 //! The four-letter words, the admin server and the metrics are functions of this; the
 //! server implements [`ServerObserved`], and tests do with a handful of constants.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use session::{WatchSummary, auth::address_text};
 use tree::{SessionId, Zxid};
@@ -209,6 +209,10 @@ pub trait ServerObserved: Send + Sync {
     fn whitelist(&self) -> &Whitelist;
     /// What was configured.
     fn conf(&self) -> ConfView;
+    /// The settings that are JVM properties in ZooKeeper, passwords left out.
+    fn properties(&self) -> Vec<(String, String)>;
+    /// Whether `data` proves an identity of `scheme`, for one who comes from `peer`.
+    fn knows_identity(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> bool;
     /// Sizes on disk.
     fn directory_sizes(&self) -> DirectorySizes;
     /// All connections, in the order they came.

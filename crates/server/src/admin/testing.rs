@@ -1,6 +1,8 @@
 //! The server whose answers `testdata/` holds: what a real ZooKeeper 3.9.5 was when it
 //! was asked, as constants.
 
+use std::net::IpAddr;
+
 use session::WatchSummary;
 use tree::{SessionId, Zxid};
 
@@ -118,6 +120,14 @@ impl ServerObserved for Captured {
             server_id: 0,
             file_text: "tickTime=2000\n".into(),
         }
+    }
+
+    fn properties(&self) -> Vec<(String, String)> {
+        vec![("snapCount".into(), "100".into())]
+    }
+
+    fn knows_identity(&self, _peer: IpAddr, scheme: &str, _data: &[u8]) -> bool {
+        scheme == "digest"
     }
 
     fn directory_sizes(&self) -> DirectorySizes {

@@ -65,6 +65,8 @@ pub struct Config {
     pub audit: Option<PathBuf>,
     /// The `server.N` lines, by id; at most one of them is a participant.
     pub members: Vec<Member>,
+    /// The settings that ZooKeeper hands on as JVM properties, without passwords.
+    pub properties: Vec<(String, String)>,
     /// The text of the configuration file, for the admin server; empty without one.
     pub file_text: String,
 }
@@ -179,6 +181,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         admin: admin(raw)?,
         metrics_address: metrics_address(raw)?,
         audit: audit(raw, &data_dir),
+        properties: raw.properties(),
         data_dir,
         data_log_dir,
         members,
@@ -272,7 +275,7 @@ fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
 /// clients that all come back at once wait a second for their next attempt.
 const DEFAULT_BACKLOG: i32 = 4096;
 
-/// Compat: a negative limit is none, as the comparison in ZooKeeper comes out.
+/// Compat(negative-limit): a negative limit is none, as the comparison in ZooKeeper comes out.
 fn max_per_address(raw: &mut RawConfig) -> Result<usize, ConfigError> {
     let limit: i64 = raw.number("maxClientCnxns", 60, ANY_INT, "a number of connections")?;
     Ok(usize::try_from(limit).unwrap_or(0))
@@ -367,7 +370,8 @@ fn warn_of_providers(raw: &mut RawConfig) {
     raw.warnings.append(&mut warnings);
 }
 
-/// Compat: enforcing a scheme that the server does not have is fatal in ZooKeeper as well.
+/// Compat(enforced-scheme): enforcing a scheme that the server does not have is fatal in ZooKeeper
+/// as well.
 fn required_schemes(raw: &RawConfig, digest_enabled: bool) -> Result<Vec<Box<str>>, ConfigError> {
     const SCHEMES: &str = "enforce.auth.schemes";
     let mut required = Vec::new();
@@ -423,8 +427,8 @@ fn admin(raw: &mut RawConfig) -> Result<Option<AdminServer>, ConfigError> {
     Ok(Some(AdminServer { address, command_url }))
 }
 
-/// Compat: the file's name is that of ZooKeeper's own configuration of its logger, which
-/// puts it into the working directory. A service cannot write there.
+/// Compat(audit-layout): the file's name is that of ZooKeeper's own configuration of its logger,
+/// which puts it into the working directory. A service cannot write there.
 fn audit(raw: &RawConfig, data_dir: &path::Path) -> Option<PathBuf> {
     let directory = raw.path("auditlog.dir").map_or_else(|| data_dir.to_owned(), absolute);
     let file = raw.text("auditlog.file").unwrap_or("zookeeper_audit.log");

@@ -36,7 +36,7 @@ pub(super) const KEYS: &[Key] = &[
         &["false"],
         "TLS for the admin server is not offered by this release",
     ),
-    ignored("admin.rateLimiterIntervalInMS", Text, "snapshot and restore are not offered"),
+    ignored("admin.rateLimiterIntervalInMS", Text, "snapshot and restore are not offered yet"),
     ignored("admin.snapshot.enabled", Text, "snapshot is not offered"),
     ignored("admin.restore.enabled", Text, "restore is not offered"),
     honoured(
