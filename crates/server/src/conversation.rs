@@ -29,8 +29,8 @@ const DEFERRED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The answer to a write when the disk is almost full: it was not executed.
 ///
-/// Compat: Apache stops instead. -127, "try again", would say it better, but kazoo does not
-/// know that code and takes an unknown one for a broken connection; every client knows this.
+/// Compat(disk-full): Apache stops instead. -127, "try again", would say it better, but kazoo does
+/// not know that code and takes an unknown one for a broken connection; every client knows this.
 const DISK_FULL: Refusal =
     Refusal { code: ErrorCode::SystemError, zxid: HeaderZxid::LastApplied, then: After::Continue };
 
@@ -367,7 +367,8 @@ impl Conversation {
 
     /// Identities hold for every request behind the auth packet; its reply comes in turn.
     ///
-    /// Compat: Apache answers from the socket's thread and may overtake earlier replies.
+    /// Compat(auth-in-turn): Apache answers from the socket's thread and may overtake earlier
+    /// replies.
     fn take_auth(
         &mut self,
         xid: i32,

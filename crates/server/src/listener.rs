@@ -20,7 +20,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 /// Opens a port.
 ///
-/// Compat: all addresses means IPv6 and IPv4, also when it was written `0.0.0.0`, as in
+/// Compat(dual-stack): all addresses means IPv6 and IPv4, also when it was written `0.0.0.0`, as in
 /// Java; on a machine without IPv6, IPv4 alone.
 ///
 /// # Errors

@@ -229,7 +229,7 @@ impl AuditLog {
         }
     }
 
-    /// Compat: the layout of ZooKeeper's own configuration of its audit log.
+    /// Compat(audit-layout): the layout of ZooKeeper's own configuration of its audit log.
     fn put(&self, wall_ms: i64, level: &str, message: &str) -> bool {
         let line = format!("{} {level} audit.Slf4jAuditLogger: {message}\n", log_date(wall_ms));
         let open = self.open.lock();

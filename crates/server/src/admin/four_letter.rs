@@ -95,10 +95,10 @@ impl Word {
 /// begins with something else. Call it with at least four bytes, once a connection, and
 /// close the connection when the answer is sent.
 ///
-/// Compat: a word counts as a packet received, and its answer as one sent.
+/// Compat(word-packets): a word counts as a packet received, and its answer as one sent.
 pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u8>> {
     if input.starts_with(&TELNET_CLOSE) {
-        // Compat: taken for a word, and for one that is never allowed.
+        // Compat(telnet-close): taken for a word, and for one that is never allowed.
         input.clear();
         return Some(refusal("telnet close").into_bytes());
     }
@@ -304,8 +304,8 @@ fn hash(server: &dyn ServerObserved) -> String {
     out
 }
 
-/// Compat: the mask follows the word as eight bytes. ZooKeeper fails without an answer when
-/// they are missing.
+/// Compat(trace-mask): the mask follows the word as eight bytes. ZooKeeper fails without an answer
+/// when they are missing.
 fn set_trace_mask(argument: &[u8], server: &dyn ServerObserved) -> String {
     let Some(Ok(bytes)) = argument.get(..8).map(<[u8; 8]>::try_from) else {
         return String::new();

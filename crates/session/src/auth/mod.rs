@@ -60,7 +60,8 @@ impl AuthConfig {
         data: Option<&[u8]>,
     ) -> Result<Identities, AuthFailed> {
         match scheme {
-            // Compat: asking for the `ip` scheme succeeds; every connection has it already.
+            // Compat(ip-auth): asking for the `ip` scheme succeeds; every connection has it
+            // already.
             "ip" => Ok(identities.clone()),
             "digest" if self.digest_enabled => {
                 let text = String::from_utf8_lossy(data.ok_or(AuthFailed)?);
@@ -90,7 +91,7 @@ impl AuthConfig {
 pub fn address_text(peer: IpAddr) -> String {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
-        // Compat: Java never shortens runs of zeros.
+        // Compat(ipv6-text): Java never shortens runs of zeros.
         IpAddr::V6(address) => {
             let groups: Vec<String> =
                 address.segments().iter().map(|group| format!("{group:x}")).collect();

@@ -57,8 +57,8 @@ impl State {
         let read = crate::AclEntry { perms: Permissions::READ, scheme: "world", id: "anyone" };
         let read_only = acls.intern(&[read].into_iter().collect());
         let mut state = Self::assemble(nodes, acls, Sessions::default());
-        // Compat: the built-in znodes have no times and no zxids, and their parents count
-        // no creation, so that the root shows cversion -1 and /zookeeper -2.
+        // Compat(built-in-znodes): the built-in znodes have no times and no zxids, and their
+        // parents count no creation, so that the root shows cversion -1 and /zookeeper -2.
         let system = state.add_built_in(NodeRef::ROOT, path::SYSTEM, Fields::default());
         state.add_built_in(system, path::QUOTA, Fields::default());
         let config = Fields { acl: read_only, aversion: -1, ..Fields::default() };
@@ -151,7 +151,7 @@ impl State {
         Some((OriginId { node, incarnation }, sequence))
     }
 
-    /// Compat: as ZooKeeper counts, which knows the root under two names: 5 when fresh.
+    /// Compat(two-roots): as ZooKeeper counts, which knows the root under two names: 5 when fresh.
     pub fn node_count(&self) -> u64 {
         self.nodes.totals().nodes + 1
     }

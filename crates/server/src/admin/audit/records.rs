@@ -46,8 +46,8 @@ impl AuditLog {
         }
     }
 
-    /// Compat: ZooKeeper looks the mode up by the path that was asked for, and so does not
-    /// find that of a name with a number.
+    /// Compat(audit-sequence-mode): ZooKeeper looks the mode up by the path that was asked for, and
+    /// so does not find that of a name with a number.
     fn part_of_multi(&self, wall_ms: i64, who: &AuditRecord<'_>, op: &Op<'_>, reply: &Reply) {
         match (op, reply) {
             (Op::Create { path, .. }, Reply::Created { path: real, .. }) if **path != **real => {

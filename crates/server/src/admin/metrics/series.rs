@@ -36,7 +36,7 @@ pub enum Value {
     Latency(Timed),
 }
 
-/// Compat: four of them are gauges in ZooKeeper, and one only the admin server shows.
+/// Compat(gauges): four of them are gauges in ZooKeeper, and one only the admin server shows.
 const NOT_COUNTERS: [Counter; 4] =
     [Counter::PacketsReceived, Counter::PacketsSent, Counter::AuthFailed, Counter::SlowSyncs];
 
@@ -50,7 +50,7 @@ pub fn series(overview: &Overview, figures: &Figures, process: &ProcessFigures) 
     for counter in Counter::ALL.iter().filter(|counter| !NOT_COUNTERS.contains(counter)) {
         add(counter.name(), Value::Counter(figures.counter(*counter)));
     }
-    // Compat: `mntr` of ZooKeeper 3.9 has lost it, but OpenTelemetry asks for it.
+    // Compat(fsync-exceeded): `mntr` of ZooKeeper 3.9 has lost it, but OpenTelemetry asks for it.
     add(Counter::SlowSyncs.name(), Value::Counter(figures.counter(Counter::SlowSyncs)));
     for name in REQUEST_COUNTERS {
         add(name, Value::Counter(figures.requests.count));
