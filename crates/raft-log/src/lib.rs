@@ -30,11 +30,13 @@ mod network;
 mod panic;
 mod proposer;
 mod raft;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 mod types;
 
 pub use checkpoints::{
-    CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSink, CheckpointSource,
-    CheckpointStore,
+    CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSink,
+    CheckpointSource, CheckpointStore, FrozenCheckpoint, IncomingCheckpoint,
 };
 pub use config::RaftLogConfig;
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};

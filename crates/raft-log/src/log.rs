@@ -55,6 +55,8 @@ struct State {
     /// The disk does not know it yet.
     committed_is_new: bool,
     purged: Option<LogId>,
+    /// Where the log begins: behind what was purged.
+    first: u64,
     last: Option<LogId>,
     /// The newest entries, without holes up to `last`.
     tail: VecDeque<Entry>,
@@ -75,6 +77,7 @@ impl Log {
             committed: found.committed.map(log_id),
             committed_is_new: false,
             purged: found.purged.map(log_id),
+            first: found.purged.map_or(0, |purged| purged.index + 1),
             last: found.last.map(log_id),
             tail: VecDeque::new(),
             tail_bytes: 0,
@@ -130,6 +133,9 @@ impl State {
     }
 
     fn push(&mut self, entry: Entry) {
+        if self.last.is_none() {
+            self.first = entry.log_id.index;
+        }
         self.last = Some(entry.log_id);
         self.tail_bytes += entry_bytes(&entry);
         self.tail.push_back(entry);
@@ -176,9 +182,12 @@ impl RaftLogReader<Types> for Log {
         &mut self,
         range: RB,
     ) -> io::Result<Vec<Entry>> {
-        let (mut start, end) = half_open(&range);
-        let next = self.shared.state.read().last.map_or(0, |last| last.index + 1);
-        let end = end.min(next);
+        let (start, end) = half_open(&range);
+        // What was purged and what is not there yet is left out; a hole between is an error.
+        let (mut start, end) = {
+            let state = self.shared.state.read();
+            (start.max(state.first), end.min(state.last.map_or(0, |last| last.index + 1)))
+        };
         let mut entries = Vec::new();
         while start < end {
             let some = self.read(start, end, READ_BYTES_MAX)?;
@@ -255,6 +264,9 @@ impl RaftLogStorage<Types> for Log {
     async fn truncate_after(&mut self, last: Option<LogId>) -> io::Result<()> {
         {
             let mut state = self.shared.state.write();
+            if state.last <= last {
+                return Ok(());
+            }
             let keep = |entry: &Entry| last.is_some_and(|last| entry.log_id.index <= last.index);
             while let Some(back) = state.tail.pop_back_if(|entry| !keep(entry)) {
                 state.tail_bytes -= entry_bytes(&back);
@@ -273,6 +285,7 @@ impl RaftLogStorage<Types> for Log {
                 state.tail_bytes -= entry_bytes(&front);
             }
             state.purged = Some(upto);
+            state.first = upto.index + 1;
             if state.last.is_none_or(|last| last.index < upto.index) {
                 state.last = Some(upto);
             }

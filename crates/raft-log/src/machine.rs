@@ -18,11 +18,12 @@ use openraft::{
     storage::{EntryResponder, RaftStateMachine},
 };
 use parking_lot::Mutex;
-use tokio::sync::Notify;
+use tokio::sync::{Mutex as AsyncMutex, Notify, OwnedMutexGuard};
 
 use crate::{
     checkpoints::{
         CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore,
+        FrozenCheckpoint,
     },
     codec,
     disk::LogPosition,
@@ -49,11 +50,15 @@ pub trait Machine: Send + Sync + 'static {
     /// Freezes the state as of the last applied entry. One checkpoint at a time.
     fn begin_checkpoint(&self) -> Box<dyn CheckpointSource>;
 
-    /// Replaces the state by what `read` gives, key by key.
+    /// Replaces the state by what `read` gives, key by key; without any it stays as it is.
+    /// Called at the start, and on a server that was so far behind that another sent it its
+    /// checkpoint: commands of this origin may be in there whose outcomes are not known.
+    ///
+    /// Returns what [`Self::apply`] returns.
     ///
     /// # Errors
     /// What `read` says, or that what it gave is no state.
-    fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<(), CheckpointError>;
+    fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<u64, CheckpointError>;
 }
 
 /// Gives every key and value of a checkpoint to the function it is called with.
@@ -87,8 +92,9 @@ pub(crate) struct Adapter {
     proposer: Proposer,
     applied: Option<LogId>,
     membership: StoredMembership,
-    /// The newest checkpoint that is on disk.
-    newest: Arc<Mutex<SnapshotMeta>>,
+    /// Held from the freezing of the state until it is written, and while another
+    /// server's checkpoint takes its place.
+    changing: Arc<AsyncMutex<()>>,
     due: Arc<Due>,
 }
 
@@ -134,9 +140,16 @@ impl Due {
     }
 }
 
-/// Stands for the checkpoint on disk where openraft moves snapshots around.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CheckpointHandle;
+/// Stands for a checkpoint where openraft moves snapshots around: frozen where it is to be
+/// sent, and nothing where it was written or received, for it is on disk then.
+#[derive(Clone)]
+pub(crate) struct CheckpointHandle(pub(crate) Option<Arc<dyn FrozenCheckpoint>>);
+
+impl std::fmt::Debug for CheckpointHandle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("CheckpointHandle").field(&self.0.is_some()).finish()
+    }
+}
 
 impl Adapter {
     /// Restores the machine from the newest checkpoint.
@@ -152,11 +165,7 @@ impl Adapter {
             Ok(())
         })?;
         let newest = match &found {
-            Some(meta) => SnapshotMeta {
-                last_log_id: meta.applied.map(log_id),
-                last_membership: codec::decode_stored_membership(&meta.membership)
-                    .map_err(|error| CheckpointError::Damaged(error.to_string()))?,
-            },
+            Some(meta) => snapshot_meta(meta)?,
             None => SnapshotMeta::default(),
         };
         Ok(Self {
@@ -164,8 +173,8 @@ impl Adapter {
             checkpoints,
             proposer,
             applied: newest.last_log_id,
-            membership: newest.last_membership.clone(),
-            newest: Arc::new(Mutex::new(newest)),
+            membership: newest.last_membership,
+            changing: Arc::default(),
             due,
         })
     }
@@ -227,27 +236,53 @@ impl RaftStateMachine<Types> for Adapter {
     async fn get_snapshot_builder(&mut self) -> Builder {
         self.due.restart();
         Builder {
+            _changing: Arc::clone(&self.changing).lock_owned().await,
             source: Mutex::new(Some(self.machine.begin_checkpoint())),
             checkpoints: Arc::clone(&self.checkpoints),
             meta: SnapshotMeta {
                 last_log_id: self.applied,
                 last_membership: self.membership.clone(),
             },
-            newest: Arc::clone(&self.newest),
         }
     }
 
-    async fn install_snapshot(&mut self, _: &SnapshotMeta, _: CheckpointHandle) -> io::Result<()> {
-        // A server without peers has nobody who could send it one.
-        Err(io::Error::new(io::ErrorKind::Unsupported, "a lone server takes no snapshots"))
+    async fn install_snapshot(
+        &mut self,
+        meta: &SnapshotMeta,
+        CheckpointHandle(frozen): CheckpointHandle,
+    ) -> io::Result<()> {
+        let _changing = Arc::clone(&self.changing).lock_owned().await;
+        let (machine, checkpoints) = (Arc::clone(&self.machine), Arc::clone(&self.checkpoints));
+        let expected = stored(meta);
+        // Elsewhere, since loading a large state takes seconds, and votes must not wait.
+        let installed = tokio::task::spawn_blocking(move || {
+            if let Some(frozen) = frozen {
+                copy(&*frozen, &*checkpoints)?;
+            }
+            checkpoints.install(&expected)?;
+            let restored =
+                abort_on_panic(|| machine.restore(&mut |load| checkpoints.read(load).map(drop)));
+            restored.inspect_err(|error| tracing::error!(%error, "the state cannot be restored"))
+        });
+        let own = installed.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        self.applied = meta.last_log_id;
+        self.membership = meta.last_membership.clone();
+        self.due.restart();
+        self.proposer.applied(own);
+        Ok(())
     }
 
     async fn get_current_snapshot(
         &mut self,
     ) -> io::Result<Option<alias::SnapshotOf<Types, CheckpointHandle>>> {
-        let meta = self.newest.lock().clone();
-        let known = meta.last_log_id.is_some();
-        Ok(known.then_some(openraft::Snapshot { meta, snapshot: CheckpointHandle }))
+        let checkpoints = Arc::clone(&self.checkpoints);
+        let frozen = tokio::task::spawn_blocking(move || checkpoints.freeze()).await;
+        let Some(frozen) = frozen.map_err(io::Error::other)?.map_err(io::Error::other)? else {
+            return Ok(None);
+        };
+        let meta = snapshot_meta(frozen.meta()).map_err(io::Error::other)?;
+        let snapshot = CheckpointHandle(Some(Arc::from(frozen)));
+        Ok(Some(openraft::Snapshot { meta, snapshot }))
     }
 }
 
@@ -255,9 +290,9 @@ impl RaftStateMachine<Types> for Adapter {
 pub(crate) struct Builder {
     /// Behind a lock only because openraft wants its builders to be shareable.
     source: Mutex<Option<Box<dyn CheckpointSource>>>,
+    _changing: OwnedMutexGuard<()>,
     checkpoints: Arc<dyn CheckpointStore>,
     meta: SnapshotMeta,
-    newest: Arc<Mutex<SnapshotMeta>>,
 }
 
 impl RaftSnapshotBuilder<Types> for Builder {
@@ -276,9 +311,31 @@ impl RaftSnapshotBuilder<Types> for Builder {
             written
         });
         written.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
-        *self.newest.lock() = self.meta.clone();
-        Ok(openraft::Snapshot { meta: self.meta.clone(), snapshot: CheckpointHandle })
+        Ok(openraft::Snapshot { meta: self.meta.clone(), snapshot: CheckpointHandle(None) })
     }
+}
+
+/// Receives a checkpoint from the same machine, as it would from another.
+fn copy(frozen: &dyn FrozenCheckpoint, to: &dyn CheckpointStore) -> Result<(), CheckpointError> {
+    let mut incoming = to.receive(frozen.files())?;
+    let mut room = vec![0; 256 << 10];
+    for (at, file) in frozen.files().iter().enumerate() {
+        let mut offset = 0;
+        while offset < file.bytes {
+            let bytes = frozen.read(at, offset, &mut room)?;
+            incoming.write(at, offset, &room[..bytes])?;
+            offset += bytes.max(1) as u64;
+        }
+    }
+    incoming.complete()
+}
+
+fn snapshot_meta(stored: &CheckpointMeta) -> Result<SnapshotMeta, CheckpointError> {
+    Ok(SnapshotMeta {
+        last_log_id: stored.applied.map(log_id),
+        last_membership: codec::decode_stored_membership(&stored.membership)
+            .map_err(|error| CheckpointError::Damaged(error.to_string()))?,
+    })
 }
 
 fn stored(meta: &SnapshotMeta) -> CheckpointMeta {

@@ -57,7 +57,7 @@ impl Machine for Recorder {
         Box::new(Frozen { seen: self.seen(), own: *self.own.lock().unwrap() })
     }
 
-    fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<(), CheckpointError> {
+    fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<u64, CheckpointError> {
         let mut seen = self.seen.lock().unwrap();
         let mut own = self.own.lock().unwrap();
         read(&mut |key, value| {
@@ -68,7 +68,8 @@ impl Machine for Recorder {
                 seen.push(i32::from_be_bytes(key.try_into().unwrap()));
             }
             Ok(())
-        })
+        })?;
+        Ok(own.1)
     }
 }
 

@@ -67,7 +67,7 @@ impl Machine for CoreMachine {
         Box::new(CutSource { core: Arc::clone(&self.core), cut })
     }
 
-    fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<(), CheckpointError> {
+    fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<u64, CheckpointError> {
         let mut loader = Loader::new();
         let mut any = false;
         read(&mut |key, value| {
@@ -78,7 +78,9 @@ impl Machine for CoreMachine {
         if any {
             *self.core.write() = loader.finish().map_err(|error| damaged(&error))?;
         }
-        Ok(())
+        // Commands of this run are in no checkpoint yet: a server that stands alone
+        // restores its state once, at its start.
+        Ok(0)
     }
 }
 

@@ -1,19 +1,28 @@
 //! The checkpoint in RocksDB: the state's keys and values as of one log entry.
 //!
-//! Each checkpoint is one batch, so it is there as a whole or not at all, and it is
-//! flushed before the log up to there may be purged.
+//! What a checkpoint adds is written into files beside the database and taken in by one
+//! step (see [`crate::parts`]): it is there as a whole or not at all, and durable before
+//! the log up to there may be purged. The database's own memory is never used.
+//!
+//! A checkpoint from another server replaces all of it, by renaming (see
+//! [`crate::checkpoint_files`]).
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use raft_log::{
-    CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore, LogPosition,
+    CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSource,
+    CheckpointStore, FrozenCheckpoint, IncomingCheckpoint, LogPosition,
 };
-use rocksdb::{DB, FlushOptions, IteratorMode, ReadOptions, WriteBatch, WriteOptions};
+use rocksdb::{DB, IteratorMode, Options, ReadOptions, checkpoint::Checkpoint};
 
 use crate::{
+    checkpoint_files::{Folders, Frozen, Incoming},
     data_dir::{DataDir, DirLock},
     error::StoreError,
-    options, value,
+    options,
+    parts::{self, Parts},
+    value,
 };
 
 /// What the checkpoint stands for. Sorts before the state's keys.
@@ -24,31 +33,42 @@ const STATE: u8 = b's';
 /// A durable checkpoint.
 #[derive(Debug)]
 pub struct RocksCheckpoints {
-    db: DB,
-    path: PathBuf,
+    /// None only when a checkpoint was installed and could not be opened.
+    db: RwLock<Option<DB>>,
+    /// Held while a checkpoint is written or installed.
+    changing: Mutex<()>,
+    folders: Folders,
     /// Released after the database is closed.
     _lock: DirLock,
 }
 
 impl RocksCheckpoints {
-    /// Opens the checkpoint of a data directory.
+    /// Opens the checkpoint of a data directory, and finishes or removes what a crash left
+    /// half done.
     ///
     /// # Errors
     /// [`StoreError::RocksDb`] when it cannot be opened.
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
-        let path = dir.checkpoint_path();
-        match DB::open(&options::checkpoint(), &path) {
-            Ok(db) => Ok(Self { db, path, _lock: dir.lock() }),
-            Err(error) => Err(StoreError::RocksDb { path, error: error.to_string() }),
+        let folders = Folders::of(dir);
+        folders.recover().map_err(StoreError::io(&folders.live))?;
+        match DB::open(&options::checkpoint(), &folders.live) {
+            Ok(db) => Ok(Self {
+                db: RwLock::new(Some(db)),
+                changing: Mutex::new(()),
+                folders,
+                _lock: dir.lock(),
+            }),
+            Err(error) => Err(StoreError::RocksDb { path: folders.live, error: error.to_string() }),
         }
     }
 
-    fn failed(&self, error: &rocksdb::Error) -> CheckpointError {
-        let message = format!("{}: {error}", self.path.display());
-        if error.kind() == rocksdb::ErrorKind::Corruption {
-            return CheckpointError::Damaged(message);
+    fn db(&self) -> Result<RwLockReadGuard<'_, Option<DB>>, CheckpointError> {
+        let db = self.db.read();
+        if db.is_none() {
+            let message = format!("{} could not be opened", self.folders.live.display());
+            return Err(CheckpointError::Io(std::io::Error::other(message)));
         }
-        CheckpointError::Io(std::io::Error::other(message))
+        Ok(db)
     }
 }
 
@@ -58,47 +78,144 @@ impl CheckpointStore for RocksCheckpoints {
         meta: &CheckpointMeta,
         source: &mut dyn CheckpointSource,
     ) -> Result<(), CheckpointError> {
-        let mut batch = WriteBatch::default();
+        let _changing = self.changing.lock();
+        let options = options::checkpoint();
+        let path = &self.folders.live;
+        let mut parts = Parts::begin(&self.folders.parts, &options)?;
+        let mut failed = None;
         let mut sink = |key: &[u8], value: Option<&[u8]>| {
             let key = state_key(key);
-            match value {
-                Some(value) => batch.put(&key, value::seal(&key, value)),
-                None => batch.delete(&key),
+            let sealed = value.map(|value| value::seal(&key, value));
+            if failed.is_none() {
+                failed = parts.add(&key, sealed.as_deref()).err();
             }
         };
         while source.next_chunk(&mut sink) {}
-        batch.put(META, value::seal(META, &encode_meta(meta)));
-        let mut options = WriteOptions::default();
-        options.disable_wal(true);
-        self.db.write_opt(batch, &options).map_err(|error| self.failed(&error))?;
-        let mut flush = FlushOptions::default();
-        flush.set_wait(true);
-        self.db.flush_opt(&flush).map_err(|error| self.failed(&error))
+        let added = failed.map_or(Ok(()), Err);
+        added
+            .and_then(|()| parts.add(META, Some(&value::seal(META, &encode_meta(meta)))))
+            .map_err(|error| failure(path, &error))?;
+        let db = self.db()?;
+        let db = db.as_ref().expect("it was just seen");
+        parts.finish(db).map_err(|error| failure(path, &error))
     }
 
     fn read(
         &self,
         load: &mut CheckpointLoad<'_>,
     ) -> Result<Option<CheckpointMeta>, CheckpointError> {
-        let mut meta = None;
-        let mut options = ReadOptions::default();
-        options.fill_cache(false);
-        options.set_readahead_size(4 << 20);
-        for item in self.db.iterator_opt(IteratorMode::Start, options) {
-            let (key, sealed) = item.map_err(|error| self.failed(&error))?;
-            let value = value::open(&key, &sealed).ok_or_else(|| damaged(&self.path, &key))?;
-            match key.split_first() {
-                Some((&STATE, state_key)) => load(state_key, value)?,
-                _ if *key == *META => {
-                    meta = Some(decode_meta(value).ok_or_else(|| damaged(&self.path, &key))?);
-                }
-                _ => return Err(damaged(&self.path, &key)),
+        let db = self.db()?;
+        read_all(db.as_ref().expect("it was just seen"), &self.folders.live, load)
+    }
+
+    fn freeze(&self) -> Result<Option<Box<dyn FrozenCheckpoint>>, CheckpointError> {
+        let db = self.db()?;
+        let db = db.as_ref().expect("it was just seen");
+        let folder = self.folders.next_sending()?;
+        let path = &self.folders.live;
+        Checkpoint::new(db)
+            .and_then(|checkpoint| checkpoint.create_checkpoint(&folder))
+            .map_err(|error| failure(path, &error))?;
+        // Read from the frozen files: the live ones may have moved on meanwhile.
+        let meta = open_read_only(&folder).and_then(|db| read_meta(&db, &folder));
+        match meta {
+            Ok(Some(meta)) => Ok(Some(Box::new(Frozen::new(folder, meta)?))),
+            Ok(None) => Ok(parts::remove_leftovers(&folder).map(|()| None)?),
+            Err(error) => {
+                drop(parts::remove_leftovers(&folder));
+                Err(error)
             }
         }
-        Ok(meta)
+    }
+
+    fn receive(
+        &self,
+        files: &[CheckpointFile],
+    ) -> Result<Box<dyn IncomingCheckpoint>, CheckpointError> {
+        let (receiving, received) = (self.folders.receiving.clone(), self.folders.received.clone());
+        Ok(Box::new(Incoming::begin(receiving, received, files)?))
+    }
+
+    fn verify(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
+        let received = &self.folders.received;
+        let found =
+            open_read_only(received).and_then(|db| read_all(&db, received, &mut |_, _| Ok(())))?;
+        compare(received, found.as_ref(), expected)
+    }
+
+    fn install(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
+        let _changing = self.changing.lock();
+        let received = &self.folders.received;
+        let found = open_read_only(received).and_then(|db| read_meta(&db, received))?;
+        compare(received, found.as_ref(), expected)?;
+        let mut db = self.db.write();
+        // Closed before its files are moved; opened again whatever happens to them.
+        *db = None;
+        let moved = self.folders.replace_live();
+        let live = &self.folders.live;
+        *db = Some(DB::open(&options::checkpoint(), live).map_err(|error| failure(live, &error))?);
+        Ok(moved?)
     }
 }
 
+fn compare(
+    path: &Path,
+    found: Option<&CheckpointMeta>,
+    expected: &CheckpointMeta,
+) -> Result<(), CheckpointError> {
+    if found == Some(expected) {
+        return Ok(());
+    }
+    Err(CheckpointError::Damaged(format!(
+        "{}: what was received stands for {found:?}, not for {expected:?}",
+        path.display()
+    )))
+}
+
+fn open_read_only(path: &Path) -> Result<DB, CheckpointError> {
+    let mut options: Options = options::checkpoint();
+    options.create_if_missing(false);
+    DB::open_for_read_only(&options, path, false).map_err(|error| failure(path, &error))
+}
+
+fn read_meta(db: &DB, path: &Path) -> Result<Option<CheckpointMeta>, CheckpointError> {
+    let Some(sealed) = db.get(META).map_err(|error| failure(path, &error))? else {
+        return Ok(None);
+    };
+    let meta = value::open(META, &sealed).and_then(decode_meta);
+    meta.map(Some).ok_or_else(|| damaged(path, META))
+}
+
+fn read_all(
+    db: &DB,
+    path: &Path,
+    load: &mut CheckpointLoad<'_>,
+) -> Result<Option<CheckpointMeta>, CheckpointError> {
+    let mut meta = None;
+    let mut options = ReadOptions::default();
+    options.fill_cache(false);
+    options.set_readahead_size(1 << 20);
+    for item in db.iterator_opt(IteratorMode::Start, options) {
+        let (key, sealed) = item.map_err(|error| failure(path, &error))?;
+        let value = value::open(&key, &sealed).ok_or_else(|| damaged(path, &key))?;
+        match key.split_first() {
+            Some((&STATE, state_key)) => load(state_key, value)?,
+            _ if *key == *META => {
+                meta = Some(decode_meta(value).ok_or_else(|| damaged(path, &key))?);
+            }
+            _ => return Err(damaged(path, &key)),
+        }
+    }
+    Ok(meta)
+}
+
+fn failure(path: &Path, error: &rocksdb::Error) -> CheckpointError {
+    let message = format!("{}: {error}", path.display());
+    if error.kind() == rocksdb::ErrorKind::Corruption {
+        return CheckpointError::Damaged(message);
+    }
+    CheckpointError::Io(std::io::Error::other(message))
+}
 fn damaged(path: &Path, key: &[u8]) -> CheckpointError {
     let key: String = key.iter().map(|byte| format!("{byte:02x}")).collect();
     CheckpointError::Damaged(format!(

@@ -6,6 +6,10 @@
 //! <dataDir>/rookery/FORMAT       version of everything below
 //! <dataDir>/rookery/IDENTITY     cluster, node, number of starts
 //! <dataDir>/rookery/checkpoint/  the state as of some log entry
+//! <dataDir>/rookery/parts/       what the next checkpoint adds, while it is written
+//! <dataDir>/rookery/sending/     links to files that are being sent to other servers
+//! <dataDir>/rookery/receiving/   what is there of a checkpoint from another server
+//! <dataDir>/rookery/received/    the whole of it, until it replaces `checkpoint`
 //! <dataLogDir>/rookery/log/      what came after it
 //! <dataLogDir>/rookery/mark      what the log holds at least
 //! ```
@@ -94,6 +98,11 @@ impl DataDir {
         self.data.join("checkpoint")
     }
 
+    /// A folder beside the checkpoint, on the same file system.
+    pub(crate) fn beside_checkpoint(&self, name: &str) -> PathBuf {
+        self.data.join(name)
+    }
+
     /// Where the log is.
     pub fn log_path(&self) -> PathBuf {
         self.log.join("log")
@@ -169,16 +178,21 @@ fn read_optional(path: &Path) -> Result<Option<String>, StoreError> {
 }
 
 /// Writes a file so that after a crash it has the old or the new contents, whole.
-fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let part = path.with_extension("part");
     let written = (|| {
         let mut file = File::create(&part)?;
         file.write_all(contents)?;
         file.sync_all()?;
         fs::rename(&part, path)?;
-        File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
+        sync_folder_of(path)
     })();
     written.map_err(StoreError::io(path))
+}
+
+/// Makes the name of a file durable.
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
+    File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 #[cfg(test)]

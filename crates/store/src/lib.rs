@@ -4,16 +4,18 @@
 //! in a [`DataDir`] that one server at a time may use. RocksDB does not show outside.
 //!
 //! Two databases: the log's is written and synced for every group of entries; the
-//! checkpoint's has no write-ahead log and is flushed as a whole. Every value carries a
+//! checkpoint's has no write-ahead log and takes in finished files, all in one step. Every value carries a
 //! checksum of its own, verified when it is read. A small file beside them, the
 //! [`mark`], remembers what RocksDB's recovery might silently drop.
 
 mod checkpoint;
+mod checkpoint_files;
 mod data_dir;
 mod error;
 mod log;
 mod mark;
 mod options;
+mod parts;
 mod value;
 
 pub use checkpoint::RocksCheckpoints;

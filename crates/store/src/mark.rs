@@ -9,7 +9,7 @@
 //! Two slots are written in turn, so that one is always whole.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
@@ -17,7 +17,11 @@ use std::{
 
 use raft_log::{LogPosition, StoredVote};
 
-use crate::{data_dir::Identity, error::StoreError, value};
+use crate::{
+    data_dir::{Identity, write_atomically},
+    error::StoreError,
+    value,
+};
 
 /// Bytes between the slots: more than any disk writes at once.
 const SLOT_BYTES: u64 = 4096;
@@ -52,10 +56,18 @@ impl MarkFile {
         path: &Path,
         identity: Identity,
     ) -> Result<(Self, Option<Mark>), StoreError> {
-        let file = File::options().create(true).truncate(false).read(true).write(true).open(path);
-        let file = file.map_err(StoreError::io(path))?;
-        let length = file.metadata().map_err(StoreError::io(path))?.len();
         let ours = (identity.cluster, identity.node);
+        if fs::metadata(path).map_or(0, |found| found.len()) == 0 {
+            // Made before the log is, so that a log without a mark is known to be odd; and
+            // made whole, so that a mark without a whole slot is known to be damaged.
+            let first = Slot { identity: ours, sequence: 0, mark: Mark::default() };
+            write_atomically(path, &first.to_bytes())?;
+            let file = File::options().read(true).write(true).open(path);
+            let file = file.map_err(StoreError::io(path))?;
+            return Ok((Self { path: path.to_owned(), file, identity: ours, sequence: 0 }, None));
+        }
+        let file = File::options().read(true).write(true).open(path);
+        let file = file.map_err(StoreError::io(path))?;
         let mut newest: Option<Slot> = None;
         for slot in 0..2 {
             let mut bytes = [0; Slot::BYTES];
@@ -68,21 +80,12 @@ impl MarkFile {
         }
         let damaged =
             |what: &str| StoreError::Damaged { path: path.to_owned(), what: what.to_owned() };
-        match &newest {
-            Some(slot) if slot.identity != ours => {
-                return Err(damaged("it belongs to another server's log"));
-            }
-            None if length > 0 => return Err(damaged("neither of its two slots is whole")),
-            Some(_) | None => {}
+        let newest = newest.ok_or_else(|| damaged("neither of its two slots is whole"))?;
+        if newest.identity != ours {
+            return Err(damaged("it belongs to another server's log"));
         }
-        let sequence = newest.as_ref().map_or(0, |slot| slot.sequence);
-        let mut mark = Self { path: path.to_owned(), file, identity: ours, sequence };
-        if newest.is_none() {
-            // Made before the log is, so that a log without a mark is known to be odd.
-            let made = mark.write(Mark::default()).and_then(|()| sync_folder(path));
-            made.map_err(StoreError::io(path))?;
-        }
-        Ok((mark, newest.map(|slot| slot.mark)))
+        let sequence = newest.sequence;
+        Ok((Self { path: path.to_owned(), file, identity: ours, sequence }, Some(newest.mark)))
     }
 
     /// Writes and syncs a new mark.
@@ -100,11 +103,6 @@ impl MarkFile {
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// Makes the name of a new file durable.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
 }
 
 struct Slot {
@@ -177,12 +175,24 @@ mod tests {
             file.write(mark(index)).unwrap();
         }
         assert_eq!(MarkFile::open(&path, OURS).unwrap().1, Some(mark(3)));
-        // The last write went to the first slot; with it torn, the one before counts.
-        file.file.write_all_at(&[0xff], 9).unwrap();
-        assert_eq!(MarkFile::open(&path, OURS).unwrap().1, Some(mark(2)));
+        // The last write went to the second slot; with it torn, the one before counts.
         file.file.write_all_at(&[0xff], SLOT_BYTES + 9).unwrap();
+        assert_eq!(MarkFile::open(&path, OURS).unwrap().1, Some(mark(2)));
+        file.file.write_all_at(&[0xff], 9).unwrap();
         let error = MarkFile::open(&path, OURS).unwrap_err().to_string();
         assert!(error.contains("neither of its two slots"), "{error}");
+    }
+
+    #[test]
+    fn a_first_mark_that_was_cut_short_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mark");
+        // What power loss may leave of it: the name without contents, or half of the file
+        // that was to become it.
+        File::create(&path).unwrap();
+        fs::write(path.with_extension("part"), [0; 17]).unwrap();
+        assert_eq!(MarkFile::open(&path, OURS).unwrap().1, None);
+        assert_eq!(MarkFile::open(&path, OURS).unwrap().1, Some(Mark::default()));
     }
 
     #[test]

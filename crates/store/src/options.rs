@@ -5,7 +5,7 @@ use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Optio
 
 /// The in-memory table of the log, in bytes: what is purged before it is full is never
 /// written a second time.
-const LOG_TABLE_BYTES: usize = 32 << 20;
+const LOG_TABLE_BYTES: usize = 16 << 20;
 /// The in-memory table of the small things beside the log.
 const META_TABLE_BYTES: usize = 1 << 20;
 /// Blocks kept in memory, in bytes, for each of the two databases.
@@ -46,15 +46,15 @@ pub(crate) fn meta_family() -> Options {
     options
 }
 
-/// For the checkpoint: one family, no write-ahead log, flushed by hand.
+/// For the checkpoint: one family, no write-ahead log, filled with finished files.
 pub(crate) fn checkpoint() -> Options {
     let mut options = database();
     // Recycling goes with a write-ahead log, and there is none.
     options.set_recycle_log_file_num(0);
     options.set_compression_type(DBCompressionType::None);
     options.set_block_based_table_factory(&tables());
-    // Never filled by itself: a checkpoint is one batch and is flushed at once.
-    options.set_write_buffer_size(1 << 30);
+    // Never used: files are taken in as they are.
+    options.set_write_buffer_size(64 << 10);
     options.set_max_background_jobs(1);
     // Compactions must not keep the log's syncs waiting: 64 MiB a second, refilled often.
     options.set_ratelimiter(64 << 20, 10_000, 10);

@@ -220,3 +220,48 @@ fn a_damaged_checkpoint_is_refused() {
     assert!(matches!(error, CheckpointError::Damaged(_)), "{error}");
     assert!(error.to_string().contains("rookery/checkpoint"), "{error}");
 }
+
+/// As after a kill: nothing is closed, the files are as they lie there.
+fn copy_all(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_all(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// The last bytes of the newest write-ahead log that are not zero anyway become zero.
+fn zero_tail(folder: &Path, count: usize) {
+    let wal = newest_wal(folder);
+    let mut bytes = fs::read(&wal).unwrap();
+    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    bytes[end - count..end].fill(0);
+    fs::write(wal, bytes).unwrap();
+}
+
+#[test]
+fn a_zeroed_tail_that_was_not_promised_is_cut_and_one_that_was_is_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (promised, unpromised) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let dir = dir(folder.path());
+    let log = RocksLog::open(&dir).unwrap();
+    log.write(&[LogOp::Append((0..99).map(entry).collect())], true).unwrap();
+    log.rest().unwrap();
+    let mark = fs::read(dir.mark_path()).unwrap();
+    log.write(&[LogOp::Append(vec![entry(99)])], true).unwrap();
+    copy_all(folder.path(), unpromised.path());
+    fs::write(unpromised.path().join("rookery/mark"), mark).unwrap();
+    zero_tail(unpromised.path(), 150);
+    log.rest().unwrap();
+    copy_all(folder.path(), promised.path());
+    zero_tail(promised.path(), 150);
+    let opened = RocksLog::open(&self::dir(unpromised.path())).unwrap();
+    assert_eq!(opened.state().unwrap().last, Some(LogPosition { term: 1, index: 98 }));
+    let error = RocksLog::open(&self::dir(promised.path())).unwrap_err().to_string();
+    assert!(error.contains("entries that clients were told of are gone"), "{error}");
+}

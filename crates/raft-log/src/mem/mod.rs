@@ -5,12 +5,11 @@ use std::{collections::BTreeMap, io};
 
 use parking_lot::Mutex;
 
-use crate::{
-    checkpoints::{
-        CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore,
-    },
-    disk::{DiskState, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote},
-};
+use crate::disk::{DiskState, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
+
+pub use checkpoints::MemCheckpoints;
+
+mod checkpoints;
 
 /// A log in memory.
 #[derive(Debug, Default)]
@@ -77,50 +76,5 @@ impl LogDisk for MemLog {
             }
         }
         Ok(found)
-    }
-}
-
-#[derive(Debug, Default)]
-struct Checkpoint {
-    meta: Option<CheckpointMeta>,
-    values: BTreeMap<Vec<u8>, Vec<u8>>,
-}
-
-/// A checkpoint in memory.
-#[derive(Debug, Default)]
-pub struct MemCheckpoints {
-    inner: Mutex<Checkpoint>,
-}
-
-impl CheckpointStore for MemCheckpoints {
-    fn write(
-        &self,
-        meta: &CheckpointMeta,
-        source: &mut dyn CheckpointSource,
-    ) -> Result<(), CheckpointError> {
-        let mut changes = Vec::new();
-        while source.next_chunk(&mut |key, value| {
-            changes.push((key.to_vec(), value.map(<[u8]>::to_vec)));
-        }) {}
-        let mut inner = self.inner.lock();
-        inner.meta = Some(meta.clone());
-        for (key, value) in changes {
-            match value {
-                Some(value) => drop(inner.values.insert(key, value)),
-                None => drop(inner.values.remove(&key)),
-            }
-        }
-        Ok(())
-    }
-
-    fn read(
-        &self,
-        load: &mut CheckpointLoad<'_>,
-    ) -> Result<Option<CheckpointMeta>, CheckpointError> {
-        let inner = self.inner.lock();
-        for (key, value) in &inner.values {
-            load(key, value)?;
-        }
-        Ok(inner.meta.clone())
     }
 }
