@@ -10,8 +10,9 @@ use std::{
 };
 
 use raft_log::{
-    CheckpointError, CheckpointLoad, CheckpointMeta, CheckpointSource, CheckpointStore, DiskState,
-    LogDisk, LogOp, StoredEntry, codec,
+    CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSource,
+    CheckpointStore, DiskState, FrozenCheckpoint, IncomingCheckpoint, LogDisk, LogOp, StoredEntry,
+    codec,
 };
 
 use crate::admin::{
@@ -128,6 +129,25 @@ impl<S: CheckpointStore> CheckpointStore for MeasuredCheckpoints<S> {
         let found = self.store.read(load);
         self.metrics.observe(Summary::LoadCheckpoint, milliseconds(began.elapsed()));
         found
+    }
+
+    fn freeze(&self) -> Result<Option<Box<dyn FrozenCheckpoint>>, CheckpointError> {
+        self.store.freeze()
+    }
+
+    fn receive(
+        &self,
+        files: &[CheckpointFile],
+    ) -> Result<Box<dyn IncomingCheckpoint>, CheckpointError> {
+        self.store.receive(files)
+    }
+
+    fn verify(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
+        self.store.verify(expected)
+    }
+
+    fn install(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
+        self.store.install(expected)
     }
 }
 
