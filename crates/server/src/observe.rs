@@ -3,17 +3,26 @@
 use std::net::IpAddr;
 
 use session::Identities;
-use tree::{SessionId, Zxid};
+use tree::{CommandFlags, Permissions, SessionId, Zxid};
 
 use crate::{
     admin::{
-        ConfView, ConnectionView, DirectorySizes, ExpiryBucket, Metrics, Mode, Overview,
-        ServerObserved, directory_size,
+        Access, ConfView, ConnectionView, DirectorySizes, ExpiryBucket, Metrics, Mode, Overview,
+        ServerObserved, directory_size, snapshot,
     },
     config::Whitelist,
     link::Link,
     service::Service,
 };
+
+/// What one must be allowed, each, to have a copy of everything.
+const EVERY_PERMISSION: [Permissions; 5] = [
+    Permissions::READ,
+    Permissions::WRITE,
+    Permissions::CREATE,
+    Permissions::DELETE,
+    Permissions::ADMIN,
+];
 
 impl ServerObserved for Service {
     fn overview(&self) -> Overview {
@@ -70,8 +79,21 @@ impl ServerObserved for Service {
         self.config.properties.clone()
     }
 
-    fn knows_identity(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> bool {
-        self.auth.authenticate(&Identities::of_peer(peer), scheme, Some(data)).is_ok()
+    fn access_to_all(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> Access {
+        let known = self.auth.authenticate(&Identities::of_peer(peer), scheme, Some(data));
+        let Ok(identities) = known else { return Access::Unknown };
+        let root = self.core.read().acl_of("/");
+        let identities = identities.to_vec();
+        let all = EVERY_PERMISSION
+            .iter()
+            .all(|one| root.as_ref().is_some_and(|acl| acl.permits(*one, &identities)));
+        let skipped = self.settings.command_flags.contains(CommandFlags::SKIP_ACL);
+        if all || skipped { Access::Granted } else { Access::Denied }
+    }
+
+    fn snapshot(&self) -> (Zxid, Vec<u8>) {
+        let state = self.core.read();
+        (state.last_zxid(), snapshot::of_state(&state))
     }
 
     fn directory_sizes(&self) -> DirectorySizes {

@@ -192,7 +192,7 @@ async fn serve_http(
         }));
     };
     if let Some(admin) = &service.config.admin {
-        let router = http::admin_router(Arc::clone(&observed), &admin.command_url);
+        let router = http::admin_router(Arc::clone(&observed), admin);
         serve("the admin server", admin.address, router).await;
     }
     if let Some(address) = service.config.metrics_address {

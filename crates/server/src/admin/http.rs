@@ -21,20 +21,25 @@ use axum::{
 use tokio::net::TcpListener;
 
 use super::{json::Json, observed::ServerObserved, prometheus};
-use crate::listener;
+use crate::{config::AdminServer, listener};
 use commands::{Command, Failed, Fields};
+use guarded::{Guarded, SnapshotLimit};
 use limited::{Limited, Peer};
 
-/// The admin server below `command_url`, such as `/commands`.
-pub fn admin_router(server: Arc<dyn ServerObserved>, command_url: &str) -> Router {
+/// The admin server, below a path such as `/commands`.
+pub fn admin_router(server: Arc<dyn ServerObserved>, config: &AdminServer) -> Router {
+    let command_url = config.command_url.as_str();
     let index = index::page(command_url);
     let base = command_url.trim_end_matches('/');
     let mut router = Router::new().route(command_url, get(async move || Html(index)));
+    let limit = SnapshotLimit::new(config.snapshot_enabled, config.snapshot_interval);
+    let guarded = Guarded { server: Arc::clone(&server), limit: Arc::new(limit) };
     for name in index::SNAPSHOT {
-        router = router.route(&format!("{base}/{name}"), get(guarded::snapshot));
+        router = router
+            .route(&format!("{base}/{name}"), get(guarded::snapshot).with_state(guarded.clone()));
     }
     for name in index::RESTORE {
-        let both = get(guarded::restore).post(guarded::restore);
+        let both = get(guarded::restore).post(guarded::restore).with_state(guarded.clone());
         router = router.route(&format!("{base}/{name}"), both);
     }
     router.route(&format!("{base}/{{name}}"), get(run_command)).with_state(server)

@@ -198,6 +198,17 @@ pub struct DirectorySizes {
     pub log: u64,
 }
 
+/// Whether somebody may have all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The root's ACL gives every permission.
+    Granted,
+    /// It does not.
+    Denied,
+    /// Nobody is proven to be asking.
+    Unknown,
+}
+
 /// A running server, as far as it can be looked at. Everything but
 /// [`Self::overview`] may take time in proportion to what it returns.
 pub trait ServerObserved: Send + Sync {
@@ -211,8 +222,10 @@ pub trait ServerObserved: Send + Sync {
     fn conf(&self) -> ConfView;
     /// The settings that are JVM properties in ZooKeeper, passwords left out.
     fn properties(&self) -> Vec<(String, String)>;
-    /// Whether `data` proves an identity of `scheme`, for one who comes from `peer`.
-    fn knows_identity(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> bool;
+    /// What one who comes from `peer`, and proves an identity of `scheme` with `data`, may do.
+    fn access_to_all(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> Access;
+    /// The whole state as a snapshot file of ZooKeeper, and its last zxid. Holds writes up.
+    fn snapshot(&self) -> (Zxid, Vec<u8>);
     /// Sizes on disk.
     fn directory_sizes(&self) -> DirectorySizes;
     /// All connections, in the order they came.

@@ -9,8 +9,8 @@ use tree::{SessionId, Zxid};
 use super::{
     metrics::Metrics,
     observed::{
-        ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest, Mode,
-        Overview, ServerObserved,
+        Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket,
+        LastRequest, Mode, Overview, ServerObserved,
     },
 };
 use crate::config::Whitelist;
@@ -126,8 +126,16 @@ impl ServerObserved for Captured {
         vec![("snapCount".into(), "100".into())]
     }
 
-    fn knows_identity(&self, _peer: IpAddr, scheme: &str, _data: &[u8]) -> bool {
-        scheme == "digest"
+    fn access_to_all(&self, _peer: IpAddr, scheme: &str, data: &[u8]) -> Access {
+        match (scheme, data) {
+            ("digest", b"super:test") => Access::Granted,
+            ("digest", _) => Access::Denied,
+            _ => Access::Unknown,
+        }
+    }
+
+    fn snapshot(&self) -> (Zxid, Vec<u8>) {
+        (Zxid(0x9c), b"ZKSN".to_vec())
     }
 
     fn directory_sizes(&self) -> DirectorySizes {

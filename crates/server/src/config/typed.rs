@@ -98,6 +98,10 @@ pub struct AdminServer {
     pub address: SocketAddr,
     /// `admin.commandURL`: the path before the commands, without a slash at its end.
     pub command_url: String,
+    /// `admin.snapshot.enabled`: the `snapshot` command gives the state away.
+    pub snapshot_enabled: bool,
+    /// `admin.rateLimiterIntervalInMS`: how long after a snapshot there is no other.
+    pub snapshot_interval: Duration,
 }
 
 /// `4lw.commands.whitelist`: which four-letter words are answered.
@@ -424,7 +428,16 @@ fn admin(raw: &mut RawConfig) -> Result<Option<AdminServer>, ConfigError> {
     let address = host_or_any(raw, "admin.serverAddress", port)?;
     let url = raw.text("admin.commandURL").unwrap_or("/commands");
     let command_url = format!("/{}", url.trim_matches('/'));
-    Ok(Some(AdminServer { address, command_url }))
+    let snapshot_enabled = raw.flag("admin.snapshot.enabled", true);
+    let snapshot_interval = snapshot_interval(raw)?;
+    Ok(Some(AdminServer { address, command_url, snapshot_enabled, snapshot_interval }))
+}
+
+/// Compat(rate-limit): the name says milliseconds, ZooKeeper 3.9 takes them for microseconds.
+fn snapshot_interval(raw: &mut RawConfig) -> Result<Duration, ConfigError> {
+    let interval = 0..=i64::MAX;
+    let us = raw.number("admin.rateLimiterIntervalInMS", 300_000, interval, "a number")?;
+    Ok(Duration::from_micros(us))
 }
 
 /// Compat(audit-layout): the file's name is that of ZooKeeper's own configuration of its logger,

@@ -3,6 +3,7 @@
 mod digests;
 mod edit;
 mod quota;
+mod znodes;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ use crate::{
     sessions::{Session, Sessions},
     stat::Stat,
 };
+
+pub use znodes::Znode;
 
 use digests::DigestPoints;
 use edit::Journal;

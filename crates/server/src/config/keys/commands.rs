@@ -36,8 +36,18 @@ pub(super) const KEYS: &[Key] = &[
         &["false"],
         "TLS for the admin server is not offered by this release",
     ),
-    ignored("admin.rateLimiterIntervalInMS", Text, "snapshot and restore are not offered yet"),
-    ignored("admin.snapshot.enabled", Text, "snapshot is not offered"),
+    honoured(
+        "admin.rateLimiterIntervalInMS",
+        Text,
+        "300000",
+        "how long after a snapshot no other is made; in microseconds, as in ZooKeeper",
+    ),
+    honoured(
+        "admin.snapshot.enabled",
+        Text,
+        "true",
+        "the snapshot command: the state as a snapshot file of ZooKeeper; writes wait meanwhile",
+    ),
     ignored("admin.restore.enabled", Text, "restore is not offered"),
     honoured(
         "metricsProvider.className",
