@@ -2,10 +2,8 @@
 
 use std::hint::black_box;
 
-use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Millis, Op, Owner, Permissions, Query, SessionId,
-    State,
-};
+use benches::{DATA, apply, create};
+use tree::{CommandFlags, Op, Query, State};
 
 use crate::Operation;
 
@@ -18,7 +16,6 @@ pub(crate) const OPERATIONS: &[Operation] = &[
 
 const ZNODES: u32 = 10_000;
 const PARENTS: u32 = 10;
-const DATA: [u8; 100] = [7; 100];
 
 fn get(times: u32) {
     let (state, paths) = (filled(), paths());
@@ -32,22 +29,23 @@ fn get(times: u32) {
 fn set(times: u32) {
     let (mut state, paths) = (filled(), paths());
     for path in paths.iter().cycle().take(times as usize) {
-        apply(&mut state, Op::SetData { path: Some(path), data: Some(&DATA), version: -1 });
+        let op = Op::SetData { path: Some(path), data: Some(&DATA), version: -1 };
+        black_box(apply(&mut state, op));
     }
 }
 
 fn create_each(times: u32) {
     let mut state = filled();
     for index in 0..times {
-        create(&mut state, &format!("/bench/new-{index:010}"));
+        black_box(create(&mut state, &format!("/bench/new-{index:010}")));
     }
 }
 
 fn create_and_delete(times: u32) {
     let mut state = filled();
     for _ in 0..times {
-        create(&mut state, "/bench/new");
-        apply(&mut state, Op::Delete { path: "/bench/new", version: -1 });
+        black_box(create(&mut state, "/bench/new"));
+        black_box(apply(&mut state, Op::Delete { path: "/bench/new", version: -1 }));
     }
 }
 
@@ -67,24 +65,4 @@ fn filled() -> State {
 
 fn paths() -> Vec<String> {
     (0..ZNODES).map(|key| format!("/bench/keys/{:06}/{key:08}", key % PARENTS)).collect()
-}
-
-fn create(state: &mut State, path: &str) {
-    let open = AclEntry { perms: Permissions::ALL, scheme: "world", id: "anyone" };
-    let (data, acl, mode) = (Some(&DATA[..]), Some(vec![open]), CreateMode::Persistent);
-    apply(state, Op::Create { path, data, acl, mode });
-}
-
-fn apply(state: &mut State, op: Op<'_>) {
-    let command = Command {
-        session: SessionId::NONE,
-        owner: Owner(0),
-        xid: 0,
-        flags: CommandFlags::default(),
-        identities: Vec::new(),
-        op,
-    };
-    let outcome = state.apply(Millis(1), &command);
-    assert!(outcome.result.is_ok(), "{outcome:?}");
-    black_box(outcome);
 }

@@ -8,12 +8,12 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::ExitStatus;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::oracle::process::{ProcessError, ServerProcess, Software};
+use crate::oracle::process::{ProcessError, ServerProcess, Software, four_letter_word};
 use crate::prerequisites::{self, Missing};
 use crate::proxy::{Passage, Proxy};
 
@@ -135,7 +135,8 @@ impl Server {
 /// what went wrong.
 ///
 /// `drop` breaks all connections; `close` also turns away new ones until `open`; `restart`
-/// kills the server and starts it again on its data.
+/// kills the server and starts it again on its data; `expired ID` waits until the server has
+/// no such session any more.
 #[derive(Debug)]
 pub struct Control {
     address: SocketAddr,
@@ -167,6 +168,25 @@ impl Control {
     }
 }
 
+/// How long a session may take to run out: the longest of the suites is silent for two
+/// seconds, and machines are slow at times.
+const EXPIRED_WITHIN: Duration = Duration::from_secs(30);
+
+fn wait_until_expired(server: Option<SocketAddr>, session: &str) -> String {
+    let Some(server) = server else { return "the server does not run".to_owned() };
+    let deadline = Instant::now() + EXPIRED_WITHIN;
+    while Instant::now() < deadline {
+        match four_letter_word(server, "dump") {
+            Ok(dump) if dump.split_whitespace().all(|word| word != session) => {
+                return "ok".to_owned();
+            }
+            Ok(_) => thread::sleep(Duration::from_millis(20)),
+            Err(error) => return error.to_string(),
+        }
+    }
+    format!("session {session} does not expire")
+}
+
 fn obey(mut stream: &TcpStream, server: &Mutex<Server>) -> io::Result<()> {
     for line in BufReader::new(stream).lines() {
         let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +203,12 @@ fn obey(mut stream: &TcpStream, server: &Mutex<Server>) -> io::Result<()> {
             "open" => {
                 server.proxy.set_passage(Passage::Open);
                 "ok".to_owned()
+            }
+            order if order.starts_with("expired ") => {
+                // The clients of others must not wait for this one's session.
+                let address = server.process.as_ref().map(ServerProcess::address);
+                drop(server);
+                wait_until_expired(address, &order["expired ".len()..])
             }
             "restart" => {
                 server.kill();

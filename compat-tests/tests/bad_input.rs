@@ -403,6 +403,24 @@ fn assert_all_there(server: &ServerProcess, written: &[(String, Vec<u8>)], why: 
     }
 }
 
+/// What was acknowledged in the last 100 ms may not be in the mark yet: writes until a mark
+/// is written, which has all that came before.
+fn write_until_marked(server: &ServerProcess, data: &Path) {
+    let mut session = Session::open(server.address(), 30_000).unwrap();
+    session.create("/marked", b"").unwrap();
+    let mark = data.join("rookery/mark");
+    let modified = || fs::metadata(&mark).unwrap().modified().unwrap();
+    let before = modified();
+    let deadline = Instant::now() + WITHIN;
+    for index in 0.. {
+        session.create(&format!("/marked/{index}"), b"").unwrap();
+        if modified() != before {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no mark is written");
+    }
+}
+
 /// One flipped bit in any file: the server refuses with the name of what is damaged, or
 /// everything that was acknowledged is there.
 #[test]
@@ -413,8 +431,7 @@ fn damaged_files_lose_nothing_silently() {
     let dir = TempDir::new().unwrap();
     let server = ServerProcess::start_in(Software::Rookery, dir.path(), &[]).unwrap();
     let written = fill(&server, 300);
-    // What was acknowledged in the last 100 ms may not be marked yet.
-    std::thread::sleep(Duration::from_millis(500));
+    write_until_marked(&server, &dir.path().join("data"));
     server.kill();
     let pristine = TempDir::new().unwrap();
     copy(&dir.path().join("data"), &pristine.path().join("data"));

@@ -125,7 +125,7 @@ fn stop_signal() -> io::Result<impl Future<Output = ()>> {
 fn exit_code(error: &ServerError) -> u8 {
     match error {
         ServerError::Store(_) | ServerError::Log(_) => EXIT_DATA_DIR,
-        ServerError::Bind { .. } => 1,
+        ServerError::Audit { .. } | ServerError::Bind { .. } => 1,
     }
 }
 

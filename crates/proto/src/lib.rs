@@ -11,7 +11,6 @@
 
 mod codes;
 mod connect;
-mod four_letter;
 mod frame;
 mod generated;
 mod multi;
@@ -20,7 +19,6 @@ mod response;
 
 pub use codes::{ErrorCode, EventType, KeeperState, OpCode, xid};
 pub use connect::{ConnectRequest, ConnectResponse};
-pub use four_letter::FourLetterWord;
 pub use frame::{FrameError, first_frame, put_frame};
 pub use generated::{
     data::{Acl, Id, Stat},

@@ -42,7 +42,6 @@ const RECOVERY_MAX: Duration = Duration::from_secs(600);
 const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// How often openraft is asked whether it still runs. Its channel for that changes with
 /// every entry, so that waiting on it would cost a wake-up each.
-const HEALTH_EVERY: Duration = Duration::from_millis(100);
 
 /// Why the log did not start.
 #[derive(Debug, Error)]
@@ -337,7 +336,13 @@ fn run_thread(
     started: oneshot::Sender<Result<Started, StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_time();
+    // Alone it needs no sockets, and waking this thread is no system call while it is awake.
+    if parts.config.ensemble.is_some() {
+        builder.enable_io();
+    }
+    let runtime = builder.build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => return drop(started.send(Err(StartError::Log(error)))),
@@ -509,14 +514,13 @@ async fn stop_in_order(stopped: oneshot::Receiver<()>, shared: &Arc<Shared>, pro
 
 /// Returns when openraft has stopped by itself.
 async fn watch_for_failure(raft: &ThisRaft, failed: &watch::Sender<Option<String>>) {
-    let metrics = raft.metrics();
-    loop {
-        let error = metrics.borrow_watched().running_state.clone().err();
-        if let Some(error) = error {
-            return report(failed, &error.to_string());
-        }
-        tokio::time::sleep(HEALTH_EVERY).await;
-    }
+    // The metrics of the server change rarely, those of the log with every entry; either way
+    // the channel is closed when openraft has ended.
+    let mut metrics = raft.server_metrics();
+    while metrics.changed().await.is_ok() {}
+    let state = raft.metrics().borrow_watched().running_state.clone();
+    let reason = state.err().map_or_else(|| "raft has ended".to_owned(), |end| end.to_string());
+    report(failed, &reason);
 }
 
 /// The first reason is the one that counts.

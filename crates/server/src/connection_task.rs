@@ -176,7 +176,10 @@ impl ConnectionTask {
                     if wait.read || wait.write =>
                 {
                     match moved? {
-                        Moved::End => return Ok(Ended::ByClient),
+                        Moved::End => {
+                            self.service.core.metrics.connection_dropped();
+                            return Ok(Ended::ByClient);
+                        }
                         Moved::Bytes(count) => self.note_read(count),
                         Moved::Writable => {}
                     }
@@ -264,6 +267,9 @@ impl ConnectionTask {
             }
             self.service.core.links.add(Arc::clone(&self.link));
             self.registered = true;
+            if four_letter::Word::parse(&self.input).is_some() {
+                self.link.stats.lock().add(1, 0, None);
+            }
             if let Some(reply) = four_letter::answer(&*self.service, &mut self.input) {
                 // One word, one answer, and the connection ends.
                 self.output.extend_from_slice(&reply);
@@ -291,7 +297,10 @@ impl ConnectionTask {
     fn flush(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
             match self.stream.try_write(&self.output) {
-                Ok(count) => self.output.advance(count),
+                Ok(count) => {
+                    self.service.core.metrics.bytes_sent(count);
+                    self.output.advance(count);
+                }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
             }

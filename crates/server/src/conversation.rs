@@ -7,7 +7,7 @@ use std::{mem, sync::Arc};
 
 use bytes::BytesMut;
 use parking_lot::{MutexGuard, RwLockReadGuard};
-use proto::{ConnectRequest, DecodeError, ErrorCode, FrameError, first_frame};
+use proto::{ConnectRequest, DecodeError, ErrorCode, FrameError, OpCode, first_frame};
 use raft_log::Busy;
 use session::{
     Action, After, Asker, HeaderZxid, Identities, Local, Reader, Refusal, ReplyShape, WatchAccess,
@@ -29,8 +29,8 @@ const DEFERRED_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// The answer to a write when the disk is almost full: it was not executed.
 ///
-/// Compat: Apache stops instead. -127, "try again", would say it better, but kazoo does not
-/// know that code and takes an unknown one for a broken connection; every client knows this.
+/// Compat(disk-full): Apache stops instead. -127, "try again", would say it better, but kazoo does
+/// not know that code and takes an unknown one for a broken connection; every client knows this.
 const DISK_FULL: Refusal =
     Refusal { code: ErrorCode::SystemError, zxid: HeaderZxid::LastApplied, then: After::Continue };
 
@@ -43,6 +43,9 @@ pub(crate) enum ProtocolError {
     /// The connect request or a request header cannot be decoded.
     #[error("undecodable: {0}")]
     Decode(#[from] DecodeError),
+    /// There is no quorum, or this server has not caught up with it.
+    #[error("not serving: no quorum")]
+    NotServing,
     /// The connect request was refused without a reply.
     #[error("refused: {0:?}")]
     Refused(handshake::Refused),
@@ -209,6 +212,10 @@ impl Conversation {
         output: &mut BytesMut,
     ) -> Result<Taken, ProtocolError> {
         let request = ConnectRequest::decode(frame)?;
+        if !self.service.is_serving() {
+            return Err(ProtocolError::NotServing);
+        }
+        self.last_request = (OpCode::CreateSession.code(), 0);
         let applied = core.read().last_zxid();
         let decision = handshake::decide(&request, applied, self.service.config.session_timeouts);
         core.metrics.connection_requested();
@@ -220,6 +227,7 @@ impl Conversation {
                 self.finish();
             }
             Decision::Attach(welcome) => {
+                core.metrics.session_revalidated();
                 let op = Op::AttachSession { timeout_ms: welcome.timeout_ms };
                 return Ok(self.ask_for_session(welcome, op));
             }
@@ -284,7 +292,8 @@ impl Conversation {
         let closes = matches!(op, Op::CloseSession);
         let mut lane = self.link.lane.lock();
         let too_many = self.service.core.outstanding() >= self.service.config.outstanding_max;
-        if lane.owed() >= OWED_MAX || (too_many && !lane.is_idle()) {
+        let waits = lane.owed() >= OWED_MAX || lane.awaits_barrier();
+        if waits || (too_many && !lane.is_idle()) {
             return Taken::No(Progress::NeedsBell);
         }
         lane.expect_write(xid, shape);
@@ -326,11 +335,18 @@ impl Conversation {
         output: &mut BytesMut,
         hold: &mut Option<Hold<'c>>,
     ) -> Taken {
-        if hold.as_ref().is_none_or(|hold| hold.left == 0) {
+        let catches_up = matches!(local, Local::Sync { .. }) && self.service.ensemble.is_some();
+        if catches_up || hold.as_ref().is_none_or(|hold| hold.left == 0) {
             *hold = None;
             let mut lane = self.link.lane.lock();
             if lane.owed() >= OWED_MAX || lane.deferred_bytes() >= DEFERRED_BYTES_MAX {
                 return Taken::No(Progress::NeedsBell);
+            }
+            if let (Local::Sync { .. }, Some(ensemble)) = (local, &self.service.ensemble) {
+                let number = lane.defer_behind_barrier(frame, &self.identities);
+                drop(lane);
+                ensemble.barriers.ask(&self.link, number);
+                return Taken::Yes;
             }
             if lane.defer(frame, &self.identities) {
                 return Taken::Yes;
@@ -365,7 +381,8 @@ impl Conversation {
 
     /// Identities hold for every request behind the auth packet; its reply comes in turn.
     ///
-    /// Compat: Apache answers from the socket's thread and may overtake earlier replies.
+    /// Compat(auth-in-turn): Apache answers from the socket's thread and may overtake earlier
+    /// replies.
     fn take_auth(
         &mut self,
         xid: i32,

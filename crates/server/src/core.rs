@@ -15,11 +15,22 @@ use std::{
 };
 
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
-use raft_log::{Committed, Payload, codec};
+use raft_log::{Committed, Members, Payload, codec};
 use session::{Delivery, Reader, WatchLimits, WatchTable};
 use tree::{Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State};
 
-use crate::{admin::Metrics, clock::Clock, link::Link, links::Links, liveness::Liveness};
+use crate::{
+    admin::{
+        Metrics,
+        audit::{AuditLog, AuditResult, Operation},
+        metrics::Fired,
+    },
+    clock::Clock,
+    ensemble,
+    link::Link,
+    links::Links,
+    liveness::Liveness,
+};
 
 /// The state of this server and everybody who is attached to it.
 #[derive(Debug)]
@@ -43,6 +54,8 @@ pub(crate) struct Core {
     pub(crate) metrics: Arc<Metrics>,
     /// The server's clocks.
     pub(crate) clock: Clock,
+    /// Where changes are written down, if they are.
+    pub(crate) audit: Option<AuditLog>,
 }
 
 /// A command of this server that was proposed and is not applied yet.
@@ -79,6 +92,7 @@ impl Core {
             flags,
             metrics,
             clock,
+            audit: None,
         }
     }
 
@@ -108,6 +122,13 @@ impl Core {
         self.watches.lock()
     }
 
+    /// Writes into the audit log, if there is one, that the server starts or stops.
+    pub(crate) fn audit_server(&self, operation: Operation, result: AuditResult) {
+        if let Some(audit) = &self.audit {
+            audit.server(self.clock.wall().0, operation, result);
+        }
+    }
+
     /// How many requests of clients wait for the log.
     pub(crate) fn outstanding(&self) -> usize {
         self.outstanding.load(Ordering::Relaxed)
@@ -126,12 +147,18 @@ impl Core {
         for entry in entries {
             let mut state = self.state.write();
             state.enter_term(entry.position.term);
-            if let Payload::Commands(bytes) = &entry.payload {
-                // What is in the log was encoded by a server of a known format and its
-                // checksum held; if it cannot be read, going on would diverge silently.
-                let batches = codec::decode(bytes).expect("a committed entry is readable");
-                for batch in &batches {
-                    self.apply_batch(&mut state, batch, &mut rung);
+            match &entry.payload {
+                Payload::Blank => {}
+                Payload::Commands(bytes) => {
+                    // What is in the log was encoded by a server of a known format and its
+                    // checksum held; if it cannot be read, going on would diverge silently.
+                    let batches = codec::decode(bytes).expect("a committed entry is readable");
+                    for batch in &batches {
+                        self.apply_batch(&mut state, batch, &mut rung);
+                    }
+                }
+                Payload::Membership(members) => {
+                    self.apply_membership(&mut state, members, &mut rung);
                 }
             }
             drop(state);
@@ -141,6 +168,44 @@ impl Core {
             }
         }
         self.applied_sequence.load(Ordering::Relaxed)
+    }
+
+    /// The number of the last own command that is in the state.
+    pub(crate) fn applied_sequence(&self) -> u64 {
+        self.applied_sequence.load(Ordering::Relaxed)
+    }
+
+    /// Puts a state that another server sent, or that was on disk, in place of the present
+    /// one. What happened in between cannot be told any more: everybody is dropped, and comes
+    /// back. Returns the number of the last own command in the state.
+    pub(crate) fn replace_state(&self, state: State) -> u64 {
+        let mut present = self.state.write();
+        let last = self.origin.get().map_or(0, |origin| state.last_sequence(*origin));
+        *present = state;
+        self.applied_sequence.store(last, Ordering::Relaxed);
+        let mut awaiting = self.awaiting.lock();
+        while awaiting.front().is_some_and(|first| first.sequence <= last) {
+            awaiting.pop_front();
+            self.outstanding.fetch_sub(1, Ordering::Relaxed);
+        }
+        drop(awaiting);
+        self.links.drop_all();
+        last
+    }
+
+    /// Shows the members in `/zookeeper/config`. A server that stands alone shows none.
+    fn apply_membership(
+        &self,
+        state: &mut State,
+        members: &Members,
+        rung: &mut Vec<Arc<Link>>,
+    ) {
+        if members.changing || members.members.iter().all(|one| one.server.spec.is_empty()) {
+            return;
+        }
+        let text = ensemble::config_text(members);
+        let outcome = state.set_config(text.as_bytes());
+        self.fire(&mut self.watches.lock(), &outcome, rung);
     }
 
     fn apply_batch(&self, state: &mut State, batch: &Batch<'_>, rung: &mut Vec<Arc<Link>>) {
@@ -179,6 +244,10 @@ impl Core {
     ) {
         self.fire(watches, outcome, rung);
         self.follow_session(command, outcome, waiting.as_ref());
+        if let (Some(audit), Some(waiting)) = (&self.audit, &waiting) {
+            let ip = waiting.link.as_ref().map(|link| link.remote.ip());
+            audit.command(self.clock.wall().0, ip, command, outcome);
+        }
         let Some(Awaiting { link: Some(link), since_us, .. }) = waiting else { return };
         let now_us = self.clock.monotonic_us();
         self.metrics.update_done(now_us.saturating_sub(since_us));
@@ -196,7 +265,9 @@ impl Core {
             return;
         }
         for change in &outcome.changes {
+            let mut fired = Fired::default();
             watches.fire(change, &mut |watcher, event, path, acl| {
+                fired.note(event, path);
                 let Some(link) = self.links.by_watcher(watcher) else { return };
                 let delivery = link.lane.lock().event(outcome.zxid, event, path, acl);
                 match delivery {
@@ -205,6 +276,7 @@ impl Core {
                     Delivery::Drop => link.drop_silently(),
                 }
             });
+            self.metrics.watches_fired(&fired);
         }
     }
 

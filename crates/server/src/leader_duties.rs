@@ -19,8 +19,14 @@ pub(crate) async fn expire_sessions(service: Arc<Service>, mut stop: watch::Rece
             _ = tick.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
+        if !service.is_leading() {
+            continue;
+        }
         let core = &service.core;
-        for session in core.liveness.expired(&core.links, core.clock.monotonic_ms()) {
+        // What other servers heard comes up to a quarter of a tick later.
+        let late_ms = service.ensemble.as_ref().map_or(0, |_| u64::from(service.config.tick_ms / 2));
+        let now_ms = core.clock.monotonic_ms().saturating_sub(late_ms);
+        for session in core.liveness.expired(&core.links, now_ms) {
             let owner = core.read().session(session).map(|record| record.owner);
             let Some(owner) = owner else {
                 continue;
@@ -43,6 +49,9 @@ pub(crate) async fn reap_znodes(service: Arc<Service>, mut stop: watch::Receiver
         tokio::select! {
             _ = check.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
+        }
+        if !service.is_leading() {
+            continue;
         }
         let now = service.core.clock.wall();
         let candidates = candidates(&service, now);

@@ -95,6 +95,21 @@ impl Links {
         self.by_session.lock().remove(&session)
     }
 
+    /// The sessions held here whose client was heard after `since_ms`, by the monotonic clock.
+    pub(crate) fn heard_since(&self, since_ms: u64) -> Vec<SessionId> {
+        let by_session = self.by_session.lock();
+        let heard = by_session.iter().filter(|(_, link)| {
+            link.heard_ms.load(std::sync::atomic::Ordering::Relaxed) >= since_ms
+        });
+        heard.map(|(session, _)| *session).collect()
+    }
+
+    /// Drops every connection and forgets which sessions they held.
+    pub(crate) fn drop_all(&self) {
+        self.by_session.lock().clear();
+        self.all().iter().for_each(|link| link.drop_silently());
+    }
+
     /// All connections that speak the client protocol, in the order they came.
     pub(crate) fn all(&self) -> Vec<Arc<Link>> {
         let mut all: Vec<_> = self.by_watcher.lock().values().cloned().collect();

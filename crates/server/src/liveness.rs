@@ -27,6 +27,15 @@ impl Liveness {
         self.queue.lock().set_timeout(session, timeout_ms, now_ms);
     }
 
+    /// Other servers heard these sessions.
+    pub(crate) fn heard(&self, sessions: &[SessionId], now_ms: u64) {
+        let mut queue = self.queue.lock();
+        for session in sessions {
+            // One that has ended meanwhile is not tracked any more.
+            queue.touch(*session, now_ms);
+        }
+    }
+
     /// A session ended.
     pub(crate) fn closed(&self, session: SessionId) {
         self.queue.lock().remove(session);

@@ -1,16 +1,29 @@
 //! The running server as those see it who ask about it: see [`crate::admin`].
 
-use tree::{SessionId, Zxid};
+use std::net::IpAddr;
+
+use session::Identities;
+use tree::{CommandFlags, Permissions, SessionId, Zxid};
 
 use crate::{
     admin::{
-        ConfView, ConnectionView, DirectorySizes, ExpiryBucket, Metrics, Mode, Overview,
-        ServerObserved, directory_size,
+        Access, ConfView, ConnectionView, DirectorySizes, ExpiryBucket, Metrics, Mode, Overview,
+        ServerObserved, directory_size, snapshot,
     },
     config::Whitelist,
+    ensemble::Ensemble,
     link::Link,
     service::Service,
 };
+
+/// What one must be allowed, each, to have a copy of everything.
+const EVERY_PERMISSION: [Permissions; 5] = [
+    Permissions::READ,
+    Permissions::WRITE,
+    Permissions::CREATE,
+    Permissions::DELETE,
+    Permissions::ADMIN,
+];
 
 impl ServerObserved for Service {
     fn overview(&self) -> Overview {
@@ -22,8 +35,8 @@ impl ServerObserved for Service {
         let monotonic_ms = core.clock.monotonic_ms();
         let state = core.read();
         Overview {
-            serving: true,
-            mode: Mode::Standalone,
+            serving: self.is_serving(),
+            mode: self.ensemble.as_ref().map_or(Mode::Standalone, Ensemble::mode),
             zxid: state.last_zxid(),
             uptime_ms: monotonic_ms,
             wall_ms: core.clock.wall().0,
@@ -58,9 +71,30 @@ impl ServerObserved for Service {
             session_min_ms: config.session_timeouts.min_ms,
             session_max_ms: config.session_timeouts.max_ms,
             listen_backlog: config.listen_backlog_set,
-            server_id: 0,
+            server_id: self.config.ensemble.as_ref().map_or(0, |ensemble| ensemble.me.id),
             file_text: config.file_text.clone(),
         }
+    }
+
+    fn properties(&self) -> Vec<(String, String)> {
+        self.config.properties.clone()
+    }
+
+    fn access_to_all(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> Access {
+        let known = self.auth.authenticate(&Identities::of_peer(peer), scheme, Some(data));
+        let Ok(identities) = known else { return Access::Unknown };
+        let root = self.core.read().acl_of("/");
+        let identities = identities.to_vec();
+        let all = EVERY_PERMISSION
+            .iter()
+            .all(|one| root.as_ref().is_some_and(|acl| acl.permits(*one, &identities)));
+        let skipped = self.settings.command_flags.contains(CommandFlags::SKIP_ACL);
+        if all || skipped { Access::Granted } else { Access::Denied }
+    }
+
+    fn snapshot(&self) -> (Zxid, Vec<u8>) {
+        let state = self.core.read();
+        (state.last_zxid(), snapshot::of_state(&state))
     }
 
     fn directory_sizes(&self) -> DirectorySizes {

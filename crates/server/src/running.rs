@@ -3,7 +3,9 @@
 use std::{
     io,
     net::SocketAddr,
+    path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
+    time::Instant,
 };
 
 use parking_lot::Mutex;
@@ -13,13 +15,17 @@ use store::{DataDir, RocksCheckpoints, RocksLog};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 
 use crate::{
-    admin::Metrics,
-    admin::{ServerObserved, http},
+    admin::{
+        Metrics, ServerObserved,
+        audit::{AuditLog, AuditResult, Operation},
+        http,
+    },
     clock::Clock,
     config::Config,
     core::Core,
     disk_watch, leader_duties, listener,
     machine::CoreMachine,
+    measured::{MeasuredCheckpoints, MeasuredDisk},
     service::Service,
 };
 
@@ -35,6 +41,14 @@ pub enum ServerError {
     /// The log cannot be started.
     #[error(transparent)]
     Log(#[from] raft_log::StartError),
+    /// The audit log cannot be written.
+    #[error("audit log {}: {error}", path.display())]
+    Audit {
+        /// Where it should be.
+        path: PathBuf,
+        /// What the system said.
+        error: io::Error,
+    },
     /// A port cannot be opened.
     #[error("cannot listen on {address}: {error}")]
     Bind {
@@ -48,7 +62,8 @@ pub enum ServerError {
 /// A server that is up.
 #[derive(Debug)]
 pub struct Running {
-    log: RaftLog,
+    log: Arc<RaftLog>,
+    core: Arc<Core>,
     tasks: JoinSet<()>,
     stop: watch::Sender<bool>,
     client_address: SocketAddr,
@@ -71,8 +86,10 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     let clock = Clock::start();
     let figures = Arc::new(Metrics::new());
     let flags = config.settings.command_flags;
-    let core = Arc::new(Core::new(clock, figures, config.tick_ms, flags, rand::random()));
-    let log = open_log(&config, &dir, &core).await?;
+    let mut core = Core::new(clock, figures, config.tick_ms, flags, rand::random());
+    core.audit = open_audit(&config)?;
+    let core = Arc::new(core);
+    let log = Arc::new(open_log(&config, &dir, &core).await?);
     core.liveness.restart(&core.read(), clock.monotonic_ms());
     let started_ms = u64::try_from(clock.wall().0).unwrap_or_default();
     let service = Arc::new(Service {
@@ -81,8 +98,9 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
         client_address,
         core,
         proposer: log.proposer(),
-        session_ids: Mutex::new(SessionIds::new(LONE_SERVER_ID, started_ms)),
+        session_ids: Mutex::new(SessionIds::new(server_id(&config), started_ms)),
         next_owner: AtomicU64::new(first_owner(&log)),
+        ensemble: config.ensemble.as_ref().map(|_| Ensemble::new(Arc::clone(&log))),
         config,
     });
     tracing::info!(
@@ -95,7 +113,17 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     let failed = log.failed();
     let mut tasks = spawn_tasks(&service, &dir, listener, &stopped);
     serve_http(&service, &mut tasks, &stopped).await;
-    Ok(Running { log, tasks, stop, client_address, failed })
+    service.core.audit_server(Operation::ServerStart, AuditResult::Success);
+    let core = Arc::clone(&service.core);
+    Ok(Running { log, core, tasks, stop, client_address, failed })
+}
+
+fn open_audit(config: &Config) -> Result<Option<AuditLog>, ServerError> {
+    let open = |path: &PathBuf| {
+        AuditLog::open(path.clone())
+            .map_err(|error| ServerError::Audit { path: path.clone(), error })
+    };
+    config.audit.as_ref().map(open).transpose()
 }
 
 async fn open_log(
@@ -106,7 +134,11 @@ async fn open_log(
     let identity = dir.identity();
     let mut raft = RaftLogConfig::new(identity.node, identity.incarnation);
     raft.checkpoint_commands = config.checkpoints.commands;
-    raft.checkpoint_bytes = config.checkpoints.log_bytes.unwrap_or(raft.checkpoint_bytes);
+    raft.checkpoint_bytes = config.checkpoints.log_bytes.unwrap_or(u64::MAX);
+    if let Some(ensemble) = &config.ensemble {
+        raft.server_id = ensemble.me.id;
+        raft.ensemble = Some(ensemble::raft_config(ensemble, &config.members));
+    }
     let opening = Arc::clone(dir);
     let opened = tokio::task::spawn_blocking(move || {
         Ok::<_, store::StoreError>((RocksLog::open(&opening)?, RocksCheckpoints::open(&opening)?))
@@ -114,15 +146,28 @@ async fn open_log(
     let (disk, checkpoints) = opened.await.map_err(|error| {
         raft_log::StartError::Raft(format!("opening the data directory: {error}"))
     })??;
-    let machine = Arc::new(CoreMachine(Arc::clone(core)));
-    let log = RaftLog::start(raft, Arc::new(disk), Arc::new(checkpoints), machine).await?;
+    let disk = MeasuredDisk::new(disk, Arc::clone(&core.metrics), config.slow_sync);
+    let checkpoints = MeasuredCheckpoints::new(checkpoints, Arc::clone(&core.metrics));
+    let machine = Arc::new(CoreMachine::new(Arc::clone(core)));
+    let began = Instant::now();
+    let applying = Arc::<CoreMachine>::clone(&machine);
+    let log = RaftLog::start(raft, Arc::new(disk), Arc::new(checkpoints), applying).await?;
+    machine.note_started(began.elapsed());
     core.set_origin(log.origin());
     Ok(log)
 }
 
-/// Owner numbers start anew with each run, above all of the runs before.
+/// The highest byte of session ids.
+fn server_id(config: &Config) -> u8 {
+    let id = config.ensemble.as_ref().and_then(|ensemble| u8::try_from(ensemble.me.id).ok());
+    id.unwrap_or(LONE_SERVER_ID)
+}
+
+/// Owner numbers start anew with each run, and are never those of another server or run:
+/// the node id is random, and each server counts its runs.
 fn first_owner(log: &RaftLog) -> u64 {
-    (log.origin().incarnation << 40) + 1
+    let OriginId { node, incarnation } = log.origin();
+    (node << 48) | ((incarnation & 0xff) << 40) | 1
 }
 
 fn spawn_tasks(
@@ -141,6 +186,16 @@ fn spawn_tasks(
     tasks.spawn(leader_duties::reap_znodes(service_, stop));
     let (service_, stop) = shared();
     tasks.spawn(disk_watch::run(service_, Arc::clone(dir), stop));
+    if service.ensemble.is_some() {
+        let (service_, stop) = shared();
+        tasks.spawn(ensemble::follow(service_, stop));
+        let (service_, stop) = shared();
+        tasks.spawn(ensemble::report_heard(service_, stop));
+        let (service_, stop) = shared();
+        tasks.spawn(ensemble::hear_others(service_, stop));
+        let (service_, stop) = shared();
+        tasks.spawn(ensemble::pass_barriers(service_, stop));
+    }
     tasks
 }
 
@@ -152,7 +207,7 @@ async fn serve_http(
 ) {
     let observed: Arc<dyn ServerObserved> = Arc::<Service>::clone(service);
     let mut serve = async |what: &str, address: SocketAddr, router| {
-        let Some(listener) = http::bind(what, address).await else { return };
+        let Some(listener) = http::bind(what, address) else { return };
         let mut stop = stopped.clone();
         tasks.spawn(http::serve(listener, router, async move {
             // A sender that is gone means stop as well.
@@ -160,7 +215,7 @@ async fn serve_http(
         }));
     };
     if let Some(admin) = &service.config.admin {
-        let router = http::admin_router(Arc::clone(&observed), &admin.command_url);
+        let router = http::admin_router(Arc::clone(&observed), admin);
         serve("the admin server", admin.address, router).await;
     }
     if let Some(address) = service.config.metrics_address {
@@ -183,8 +238,12 @@ impl Running {
     /// Stops: no more clients, what was taken is written, files are closed.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
+        self.core.audit_server(Operation::ServerStop, AuditResult::Invoked);
         while self.tasks.join_next().await.is_some() {}
         self.log.shutdown().await;
+        if let Some(audit) = &self.core.audit {
+            audit.close();
+        }
         tracing::info!("stopped");
     }
 }

@@ -16,6 +16,7 @@ use tree::{Command, Owner};
 use crate::{
     config::Config,
     core::{Awaiting, Core},
+    ensemble::Ensemble,
     link::Link,
 };
 
@@ -38,12 +39,24 @@ pub(crate) struct Service {
     pub(crate) session_ids: Mutex<SessionIds>,
     /// The next connection's owner number.
     pub(crate) next_owner: AtomicU64,
+    /// This server's place among others; none if it stands alone.
+    pub(crate) ensemble: Option<Ensemble>,
 }
 
 impl Service {
     /// A number for a new connection that no other connection ever has.
     pub(crate) fn draw_owner(&self) -> Owner {
         Owner(self.next_owner.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether clients are served: always by a server that stands alone.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.ensemble.as_ref().is_none_or(Ensemble::is_serving)
+    }
+
+    /// Whether this server may start things by itself.
+    pub(crate) fn is_leading(&self) -> bool {
+        self.ensemble.as_ref().is_none_or(Ensemble::is_leading)
     }
 
     /// Sends a command to the log; its outcome will be delivered to `link`.

@@ -127,8 +127,8 @@ pub enum ReadWatch {
 pub struct MultiRead<'a> {
     /// `getData` and `getChildren` without their watches.
     pub reads: Vec<Read<'a>>,
-    /// Compat: a write or a null path among the elements fails the whole request, but the
-    /// elements before it are answered all the same, behind the error.
+    /// Compat(multi-read-errors): a write or a null path among the elements fails the whole
+    /// request, but the elements before it are answered all the same, behind the error.
     pub fails_at_end: bool,
 }
 
@@ -227,7 +227,7 @@ impl Refusal {
         then: After::Continue,
     };
 
-    /// There is no such operation. Compat: the header says zxid -1, and then the
+    /// There is no such operation. Compat(zxid-of-replies): the header says zxid -1, and then the
     /// connection ends.
     pub const UNKNOWN_OPERATION: Self =
         Self { code: ErrorCode::Unimplemented, zxid: HeaderZxid::Fixed(-1), then: After::Close };

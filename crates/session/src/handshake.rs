@@ -82,8 +82,8 @@ pub fn decide(request: &ConnectRequest<'_>, applied: Zxid, range: TimeoutRange) 
     if session == SessionId::NONE {
         return Decision::Open(welcome);
     }
-    // Compat: Apache drops the session's live connection before it looks at the password,
-    // so that anyone who knows an id can kick its client. Checking first is invisible to
+    // Compat(password-first): Apache drops the session's live connection before it looks at the
+    // password, so that anyone who knows an id can kick its client. Checking first is invisible to
     // clients that have the password.
     if request.password.unwrap_or_default() == auth::session_password(session) {
         Decision::Attach(welcome)

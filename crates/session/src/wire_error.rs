@@ -8,8 +8,8 @@ use tree::Reject;
 pub enum WireError {
     /// By this code in the reply header.
     Code(ErrorCode),
-    /// Compat: by nothing at all. The connection is closed, and the client comes to know
-    /// when it connects again.
+    /// Compat(moved-silently): by nothing at all. The connection is closed, and the client comes to
+    /// know when it connects again.
     CloseSilently,
 }
 

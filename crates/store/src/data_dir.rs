@@ -27,6 +27,8 @@ use crate::error::StoreError;
 const FORMAT: u32 = 1;
 /// The folder within the data directory: ZooKeeper's own files may lie beside it.
 const FOLDER: &str = "rookery";
+/// Where ZooKeeper keeps its snapshots and logs.
+const ZOOKEEPERS_FOLDER: &str = "version-2";
 
 /// A data directory that this process holds.
 #[derive(Debug)]
@@ -56,7 +58,8 @@ impl DataDir {
     /// Opens or makes the directory and counts the start. `draw` gives random numbers.
     ///
     /// # Errors
-    /// [`StoreError`]: in use, of a newer version, damaged, or not to be read or written.
+    /// [`StoreError`]: in use, of a newer version, damaged, or not to be read or written; or
+    /// new here, where ZooKeeper's data is.
     pub fn open(
         data_dir: &Path,
         log_dir: &Path,
@@ -77,7 +80,11 @@ impl DataDir {
                 })?;
                 Identity { incarnation: known.incarnation + 1, ..known }
             }
-            None => Identity { cluster: draw().max(1), node: draw().max(1), incarnation: 1 },
+            None => {
+                refuse_zookeepers(data_dir)?;
+                refuse_zookeepers(log_dir)?;
+                Identity { cluster: draw().max(1), node: draw().max(1), incarnation: 1 }
+            }
         };
         write_atomically(&path, identity.to_text().as_bytes())?;
         Ok(Self { data, log, identity, lock })
@@ -169,6 +176,25 @@ fn check_format(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// A server that was pointed at ZooKeeper's data must not come up with an empty tree: its
+/// clients would take everything for deleted.
+fn refuse_zookeepers(dir: &Path) -> Result<(), StoreError> {
+    let folder = dir.join(ZOOKEEPERS_FOLDER);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(StoreError::Io { path: folder, error }),
+    };
+    for entry in entries {
+        let name = entry.map_err(StoreError::io(&folder))?.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with("snapshot.") || name.starts_with("log.") {
+            return Err(StoreError::OfZooKeeper { path: folder.join(&*name) });
+        }
+    }
+    Ok(())
+}
+
 fn read_optional(path: &Path) -> Result<Option<String>, StoreError> {
     match fs::read_to_string(path) {
         Ok(text) => Ok(Some(text)),
@@ -223,6 +249,33 @@ mod tests {
         let error = open(folder.path()).unwrap_err().to_string();
         assert!(error.contains("another server is using"), "{error}");
         assert!(error.contains(&folder.path().display().to_string()), "{error}");
+    }
+
+    #[test]
+    fn zookeepers_data_is_refused_rather_than_hidden_behind_an_empty_tree() {
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = folder.path().join("version-2");
+        fs::create_dir(&theirs).unwrap();
+        fs::write(theirs.join("currentEpoch"), "1").unwrap();
+        drop(open(folder.path()).unwrap());
+
+        let folder = tempfile::tempdir().unwrap();
+        let theirs = folder.path().join("version-2");
+        fs::create_dir(&theirs).unwrap();
+        fs::write(theirs.join("log.1"), "").unwrap();
+        let error = open(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("log.1") && error.contains("data of ZooKeeper"), "{error}");
+        assert!(open(folder.path()).is_err(), "the second try is refused as the first");
+    }
+
+    #[test]
+    fn zookeepers_data_may_come_to_lie_beside_a_servers_own() {
+        let folder = tempfile::tempdir().unwrap();
+        drop(open(folder.path()).unwrap());
+        let theirs = folder.path().join("version-2");
+        fs::create_dir(&theirs).unwrap();
+        fs::write(theirs.join("snapshot.0"), "").unwrap();
+        open(folder.path()).unwrap();
     }
 
     #[test]

@@ -25,6 +25,17 @@ pub enum StoreError {
         /// The directory.
         path: PathBuf,
     },
+    /// ZooKeeper's own data is there, and none of this server's yet.
+    #[error(
+        "{}: data of ZooKeeper, which this version cannot read: a server started here would \
+         have an empty tree. Give it a dataDir and dataLogDir of its own, or move these files \
+         away",
+        path.display()
+    )]
+    OfZooKeeper {
+        /// One of its files.
+        path: PathBuf,
+    },
     /// It was written by a newer version.
     #[error(
         "{}: data of format {found}, written by a newer version; this one reads format \

@@ -235,12 +235,14 @@ fn copy_all(from: &Path, to: &Path) {
     }
 }
 
-/// The last bytes of the newest write-ahead log that are not zero anyway become zero.
-fn zero_tail(folder: &Path, count: usize) {
+/// What was written to the newest write-ahead log since it was as `before` becomes zero.
+fn zero_what_is_new(folder: &Path, before: &[u8]) {
     let wal = newest_wal(folder);
     let mut bytes = fs::read(&wal).unwrap();
-    let end = bytes.iter().rposition(|byte| *byte != 0).unwrap() + 1;
-    bytes[end - count..end].fill(0);
+    let is_new = |(before, now): (&u8, &u8)| before != now;
+    let first = before.iter().zip(&bytes).position(is_new).unwrap();
+    let last = before.iter().zip(&bytes).rposition(is_new).unwrap();
+    bytes[first..=last].fill(0);
     fs::write(wal, bytes).unwrap();
 }
 
@@ -253,13 +255,14 @@ fn a_zeroed_tail_that_was_not_promised_is_cut_and_one_that_was_is_missed() {
     log.write(&[LogOp::Append((0..99).map(entry).collect())], true).unwrap();
     log.rest().unwrap();
     let mark = fs::read(dir.mark_path()).unwrap();
+    let before = fs::read(newest_wal(folder.path())).unwrap();
     log.write(&[LogOp::Append(vec![entry(99)])], true).unwrap();
     copy_all(folder.path(), unpromised.path());
     fs::write(unpromised.path().join("rookery/mark"), mark).unwrap();
-    zero_tail(unpromised.path(), 150);
+    zero_what_is_new(unpromised.path(), &before);
     log.rest().unwrap();
     copy_all(folder.path(), promised.path());
-    zero_tail(promised.path(), 150);
+    zero_what_is_new(promised.path(), &before);
     let opened = RocksLog::open(&self::dir(unpromised.path())).unwrap();
     assert_eq!(opened.state().unwrap().last, Some(LogPosition { term: 1, index: 98 }));
     let error = RocksLog::open(&self::dir(promised.path())).unwrap_err().to_string();

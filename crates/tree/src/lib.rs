@@ -32,4 +32,4 @@ pub use outcome::{AclView, Change, ChangeKind, MultiOutcome, Outcome, Reject, Re
 pub use query::{Answer, Query};
 pub use sessions::Session;
 pub use stat::Stat;
-pub use state::State;
+pub use state::{State, Znode};

@@ -23,7 +23,7 @@ pub(crate) fn validate(path: &str) -> Result<(), Reject> {
     if valid { Ok(()) } else { Err(Reject::BadArguments) }
 }
 
-/// Compat: ZooKeeper judges UTF-16 units, so that everything beyond the basic plane
+/// Compat(utf16): ZooKeeper judges UTF-16 units, so that everything beyond the basic plane
 /// falls with the surrogates.
 fn is_legal(char: char) -> bool {
     !matches!(char,
@@ -57,7 +57,7 @@ pub(crate) fn parent_of(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(parent, _)| parent)
 }
 
-/// Compat: ZooKeeper counts a path's size in UTF-16 units.
+/// Compat(utf16): ZooKeeper counts a path's size in UTF-16 units.
 pub(crate) fn utf16_len(path: &str) -> i64 {
     let units = if path.is_ascii() { path.len() } else { path.encode_utf16().count() };
     i64::try_from(units).unwrap_or(i64::MAX)

@@ -17,7 +17,7 @@ pub struct Stat {
     pub mtime: Millis,
     /// Data version: 0 at creation, one more per `setData`, wrapping.
     pub version: i32,
-    /// Compat: 2 × (children ever created) − (children now), as ZooKeeper computes it.
+    /// Compat(cversion): 2 × (children ever created) − (children now), as ZooKeeper computes it.
     pub cversion: i32,
     /// ACL version: 0 at creation, one more per `setACL`, wrapping.
     pub aversion: i32,

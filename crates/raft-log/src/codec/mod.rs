@@ -68,7 +68,7 @@ pub(crate) fn end_entry(out: &mut BytesMut, commands: u32) {
 }
 
 /// How many commands an entry of one batch has; 0 for what is no such entry.
-pub(crate) fn count_commands(payload: &[u8]) -> u64 {
+pub fn count_commands(payload: &[u8]) -> u64 {
     let count = payload.get(COMMANDS_AT..).and_then(|rest| rest.first_chunk::<4>());
     count.map_or(0, |count| u64::from(u32::from_be_bytes(*count)))
 }

@@ -2,10 +2,10 @@
 //!
 //! Lines are written by a thread of their own, from a bounded queue: a slow disk must not
 //! hold up clients. What does not fit in the queue is lost, and how much was lost is the
-//! next line. Reads are not audited. This is the log alone: the server does not write to
-//! it yet, and says so when `audit.enable` is set.
+//! next line. Reads are not audited. What is written about a command is in `records`.
 
 mod file;
+mod records;
 
 use std::{
     fmt::{self, Write},
@@ -19,6 +19,8 @@ use std::{
     thread::{self, JoinHandle},
 };
 
+use parking_lot::Mutex;
+use session::auth::address_text;
 use tree::SessionId;
 
 use super::{date::log_date, environment};
@@ -85,6 +87,14 @@ impl AuditResult {
             Self::Invoked => "invoked",
         }
     }
+
+    /// As which kind of line ZooKeeper's logger writes it.
+    const fn level(self) -> &'static str {
+        match self {
+            Self::Success | Self::Invoked => "INFO",
+            Self::Failure => "ERROR",
+        }
+    }
 }
 
 /// One line. What is `None` is left out.
@@ -108,6 +118,22 @@ pub struct AuditRecord<'a> {
     pub result: AuditResult,
 }
 
+impl AuditRecord<'_> {
+    /// A line that says only what was done and how it ended.
+    const fn new(operation: Operation, result: AuditResult) -> Self {
+        Self {
+            session: None,
+            user: None,
+            ip: None,
+            operation,
+            znode: None,
+            znode_type: None,
+            acl: None,
+            result,
+        }
+    }
+}
+
 impl fmt::Display for AuditRecord<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut between = "";
@@ -120,7 +146,8 @@ impl fmt::Display for AuditRecord<'_> {
         let (operation, result) = (self.operation.name(), self.result.name());
         put("session", self.session.as_ref().map(|value| value as _))?;
         put("user", self.user.as_ref().map(|value| value as _))?;
-        put("ip", self.ip.as_ref().map(|value| value as _))?;
+        let ip = self.ip.map(address_text);
+        put("ip", ip.as_ref().map(|value| value as _))?;
         put("operation", Some(&operation))?;
         put("znode", self.znode.as_ref().map(|value| value as _))?;
         put("znode_type", self.znode_type.as_ref().map(|value| value as _))?;
@@ -147,9 +174,17 @@ impl Write for OneLine<'_, '_> {
 /// The open audit log. Dropping it writes out what waits.
 #[derive(Debug)]
 pub struct AuditLog {
-    queue: Option<SyncSender<String>>,
+    /// None once it is closed.
+    open: Mutex<Option<Open>>,
     lost: AtomicU64,
-    writer: Option<JoinHandle<()>>,
+    /// Whom the process runs as: who did what no client did.
+    system_user: String,
+}
+
+#[derive(Debug)]
+struct Open {
+    queue: SyncSender<String>,
+    writer: JoinHandle<()>,
 }
 
 impl AuditLog {
@@ -162,43 +197,44 @@ impl AuditLog {
         let (queue, lines) = sync_channel(QUEUE_LINES);
         let writer =
             thread::Builder::new().name("audit".into()).spawn(move || write_all(file, &lines))?;
-        Ok(Self { queue: Some(queue), lost: AtomicU64::new(0), writer: Some(writer) })
+        let (system_user, _) = environment::user();
+        let open = Mutex::new(Some(Open { queue, writer }));
+        Ok(Self { open, lost: AtomicU64::new(0), system_user })
     }
 
     /// Puts a record in the queue; never waits.
     pub fn write(&self, wall_ms: i64, record: &AuditRecord<'_>) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
-        if lost > 0 && !self.put(wall_ms, &format!("{lost} records lost: the disk is too slow")) {
+        let warning = || format!("{lost} records lost: the disk is too slow");
+        if lost > 0 && !self.put(wall_ms, "WARN", &warning()) {
             self.lost.fetch_add(lost, Ordering::Relaxed);
         }
-        if !self.put(wall_ms, &record.to_string()) {
+        if !self.put(wall_ms, record.result.level(), &record.to_string()) {
             self.lost.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// The server starts or stops. The system's user does it.
     pub fn server(&self, wall_ms: i64, operation: Operation, result: AuditResult) {
-        let (user, _) = environment::user();
-        self.write(
-            wall_ms,
-            &AuditRecord {
-                session: None,
-                user: Some(&user),
-                ip: None,
-                operation,
-                znode: None,
-                znode_type: None,
-                acl: None,
-                result,
-            },
-        );
+        let user = Some(self.system_user.as_str());
+        self.write(wall_ms, &AuditRecord { user, ..AuditRecord::new(operation, result) });
     }
 
-    /// Compat: the layout of ZooKeeper's own configuration of its audit log.
-    fn put(&self, wall_ms: i64, message: &str) -> bool {
-        let line = format!("{} INFO audit.Slf4jAuditLogger: {message}\n", log_date(wall_ms));
-        let Some(queue) = &self.queue else { return false };
-        match queue.try_send(line) {
+    /// Writes out what waits and closes the file; what comes later is lost.
+    pub fn close(&self) {
+        let Some(Open { queue, writer }) = self.open.lock().take() else { return };
+        drop(queue);
+        if writer.join().is_err() {
+            tracing::error!("the thread of the audit log failed");
+        }
+    }
+
+    /// Compat(audit-layout): the layout of ZooKeeper's own configuration of its audit log.
+    fn put(&self, wall_ms: i64, level: &str, message: &str) -> bool {
+        let line = format!("{} {level} audit.Slf4jAuditLogger: {message}\n", log_date(wall_ms));
+        let open = self.open.lock();
+        let Some(open) = open.as_ref() else { return false };
+        match open.queue.try_send(line) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
         }
@@ -207,12 +243,7 @@ impl AuditLog {
 
 impl Drop for AuditLog {
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(writer) = self.writer.take()
-            && writer.join().is_err()
-        {
-            tracing::error!("the thread of the audit log failed");
-        }
+        self.close();
     }
 }
 

@@ -1,6 +1,6 @@
 //! What `envi` prints: where the server runs.
 //!
-//! Compat: tools look for `zookeeper.version`, and some read the lines by their place, so
+//! Compat(no-jvm): tools look for `zookeeper.version`, and some read the lines by their place, so
 //! the keys are ZooKeeper's. There is no JVM: what only one can say is `<NA>`, as Java
 //! itself writes for what it does not have.
 

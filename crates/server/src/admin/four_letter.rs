@@ -95,17 +95,17 @@ impl Word {
 /// begins with something else. Call it with at least four bytes, once a connection, and
 /// close the connection when the answer is sent.
 ///
-/// Compat: a word counts as a packet received, and its answer as one sent.
+/// Compat(word-packets): a word counts as a packet received, and its answer as one sent.
 pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u8>> {
     if input.starts_with(&TELNET_CLOSE) {
-        // Compat: taken for a word, and for one that is never allowed.
+        // Compat(telnet-close): taken for a word, and for one that is never allowed.
         input.clear();
         return Some(refusal("telnet close").into_bytes());
     }
     let word = Word::parse(input)?;
     input.advance(4);
     let argument = input.split().freeze();
-    server.metrics().count(Counter::PacketsReceived, 1);
+    server.metrics().packets(1, 1);
     let text = if !server.whitelist().allows(word.text()) {
         refusal(word.text())
     } else if !server.overview().serving && !word.is_always_answered() {
@@ -113,7 +113,6 @@ pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u
     } else {
         render(word, &argument, server)
     };
-    server.metrics().count(Counter::PacketsSent, 1);
     Some(text.into_bytes())
 }
 
@@ -186,8 +185,8 @@ fn stat(server: &dyn ServerObserved) -> String {
 
 /// ` /127.0.0.1:1234[1](queued=0,recved=1,sent=1`, open for more.
 fn in_short(connection: &ConnectionView) -> String {
-    let ConnectionView { remote, interest, queued, stats, .. } = connection;
-    let (received, sent) = (stats.received, stats.sent);
+    let ConnectionView { interest, queued, stats, .. } = connection;
+    let (remote, received, sent) = (connection.remote_text(), stats.received, stats.sent);
     format!(" /{remote}[{interest:x}](queued={queued},recved={received},sent={sent}")
 }
 
@@ -305,8 +304,8 @@ fn hash(server: &dyn ServerObserved) -> String {
     out
 }
 
-/// Compat: the mask follows the word as eight bytes. ZooKeeper fails without an answer when
-/// they are missing.
+/// Compat(trace-mask): the mask follows the word as eight bytes. ZooKeeper fails without an answer
+/// when they are missing.
 fn set_trace_mask(argument: &[u8], server: &dyn ServerObserved) -> String {
     let Some(Ok(bytes)) = argument.get(..8).map(<[u8; 8]>::try_from) else {
         return String::new();
@@ -395,7 +394,7 @@ fn dump(server: &dyn ServerObserved) -> String {
     for (deadline_ms, set) in &sets {
         let _ = writeln!(out, "{} expire at {}:", set.len(), date(*deadline_ms));
         for connection in set {
-            let ConnectionView { remote, session, .. } = connection;
+            let (remote, session) = (connection.remote_text(), connection.session);
             let _ = writeln!(out, "\tip: /{remote} sessionId: {session}");
         }
     }

@@ -5,7 +5,9 @@
 //! statistics.
 
 mod commands;
+mod guarded;
 mod index;
+mod limited;
 
 use std::{collections::HashMap, future::Future, net::SocketAddr, sync::Arc};
 
@@ -19,15 +21,28 @@ use axum::{
 use tokio::net::TcpListener;
 
 use super::{json::Json, observed::ServerObserved, prometheus};
+use crate::{config::AdminServer, listener};
 use commands::{Command, Failed, Fields};
+use guarded::{Guarded, SnapshotLimit};
+use limited::{Limited, Peer};
 
-/// The admin server below `command_url`, such as `/commands`.
-pub fn admin_router(server: Arc<dyn ServerObserved>, command_url: &str) -> Router {
+/// The admin server, below a path such as `/commands`.
+pub fn admin_router(server: Arc<dyn ServerObserved>, config: &AdminServer) -> Router {
+    let command_url = config.command_url.as_str();
     let index = index::page(command_url);
-    Router::new()
-        .route(command_url, get(async move || Html(index)))
-        .route(&format!("{}/{{name}}", command_url.trim_end_matches('/')), get(run_command))
-        .with_state(server)
+    let base = command_url.trim_end_matches('/');
+    let mut router = Router::new().route(command_url, get(async move || Html(index)));
+    let limit = SnapshotLimit::new(config.snapshot_enabled, config.snapshot_interval);
+    let guarded = Guarded { server: Arc::clone(&server), limit: Arc::new(limit) };
+    for name in index::SNAPSHOT {
+        router = router
+            .route(&format!("{base}/{name}"), get(guarded::snapshot).with_state(guarded.clone()));
+    }
+    for name in index::RESTORE {
+        let both = get(guarded::restore).post(guarded::restore).with_state(guarded.clone());
+        router = router.route(&format!("{base}/{name}"), both);
+    }
+    router.route(&format!("{base}/{{name}}"), get(run_command)).with_state(server)
 }
 
 /// `/metrics`.
@@ -35,10 +50,13 @@ pub fn metrics_router(server: Arc<dyn ServerObserved>) -> Router {
     prometheus::router(server)
 }
 
+/// Connections that may wait to be accepted: plenty for a few scrapers.
+const BACKLOG: i32 = 128;
+
 /// Opens a port for one of the two; `what` names it in the log. Nothing when that fails,
 /// which was then logged.
-pub async fn bind(what: &str, address: SocketAddr) -> Option<TcpListener> {
-    match TcpListener::bind(address).await {
+pub fn bind(what: &str, address: SocketAddr) -> Option<TcpListener> {
+    match listener::bind(address, BACKLOG) {
         Ok(listener) => {
             tracing::info!(%address, "{what} listens");
             Some(listener)
@@ -56,7 +74,9 @@ pub async fn serve(
     router: Router,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+    let service = router.into_make_service_with_connect_info::<Peer>();
+    let serving = axum::serve(Limited::new(listener), service).with_graceful_shutdown(stop);
+    if let Err(error) = serving.await {
         tracing::error!(%error, "HTTP ended");
     }
 }
@@ -78,8 +98,8 @@ async fn run_command(
     }
 }
 
-/// Compat: what is wrong is said in the body, under a status of success; `monitor` is the
-/// exception, for load balancers ask it.
+/// Compat(admin-status): what is wrong is said in the body, under a status of success; `monitor` is
+/// the exception, for load balancers ask it.
 fn answer(server: &dyn ServerObserved, name: &str, arguments: &Arguments) -> (StatusCode, Json) {
     let failed =
         |error: &str| Json::object([("command", Json::text(name)), ("error", Json::text(error))]);

@@ -47,7 +47,7 @@ fn add_summary(all: &mut Vec<(String, Reading)>, name: &str, observed: Observed)
     }
 }
 
-/// Compat: whole milliseconds, as in ZooKeeper; `/metrics` has the fractions.
+/// Compat(whole-milliseconds): whole milliseconds, as in ZooKeeper; `/metrics` has the fractions.
 fn add_latency(all: &mut Vec<(String, Reading)>, name: &str, timed: Timed) {
     all.push((format!("avg_{name}"), Reading::Double(timed.average_ms())));
     let ms = |us| us / 1000;

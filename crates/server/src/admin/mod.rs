@@ -16,14 +16,15 @@ mod mntr;
 mod observed;
 mod prometheus;
 mod sizes;
+pub(crate) mod snapshot;
 #[cfg(test)]
 mod testing;
 mod version;
 
 pub use metrics::Metrics;
 pub use observed::{
-    ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest, Mode,
-    Overview, ServerObserved,
+    Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest,
+    Mode, Overview, ServerObserved,
 };
 pub use sizes::directory_size;
 pub use version::{VERSION, ZOOKEEPER_VERSION};

@@ -3,9 +3,9 @@
 //! The four-letter words, the admin server and the metrics are functions of this; the
 //! server implements [`ServerObserved`], and tests do with a handful of constants.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use session::WatchSummary;
+use session::{WatchSummary, auth::address_text};
 use tree::{SessionId, Zxid};
 
 use super::metrics::Metrics;
@@ -119,6 +119,18 @@ pub struct LastRequest {
     pub latency_ms: u64,
 }
 
+impl ConnectionView {
+    /// The peer as Java writes it: IPv6 with all its zeros.
+    pub fn remote_text(&self) -> String {
+        let (address, port) = (address_text(self.remote.ip()), self.remote.port());
+        if self.remote.is_ipv6() {
+            format!("[{address}]:{port}")
+        } else {
+            format!("{address}:{port}")
+        }
+    }
+}
+
 impl ConnectionStats {
     /// A connection that has not said anything yet.
     pub fn new(established_ms: i64) -> Self {
@@ -186,6 +198,17 @@ pub struct DirectorySizes {
     pub log: u64,
 }
 
+/// Whether somebody may have all there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The root's ACL gives every permission.
+    Granted,
+    /// It does not.
+    Denied,
+    /// Nobody is proven to be asking.
+    Unknown,
+}
+
 /// A running server, as far as it can be looked at. Everything but
 /// [`Self::overview`] may take time in proportion to what it returns.
 pub trait ServerObserved: Send + Sync {
@@ -197,6 +220,12 @@ pub trait ServerObserved: Send + Sync {
     fn whitelist(&self) -> &Whitelist;
     /// What was configured.
     fn conf(&self) -> ConfView;
+    /// The settings that are JVM properties in ZooKeeper, passwords left out.
+    fn properties(&self) -> Vec<(String, String)>;
+    /// What one who comes from `peer`, and proves an identity of `scheme` with `data`, may do.
+    fn access_to_all(&self, peer: IpAddr, scheme: &str, data: &[u8]) -> Access;
+    /// The whole state as a snapshot file of ZooKeeper, and its last zxid. Holds writes up.
+    fn snapshot(&self) -> (Zxid, Vec<u8>);
     /// Sizes on disk.
     fn directory_sizes(&self) -> DirectorySizes;
     /// All connections, in the order they came.

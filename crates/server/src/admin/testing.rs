@@ -1,14 +1,16 @@
 //! The server whose answers `testdata/` holds: what a real ZooKeeper 3.9.5 was when it
 //! was asked, as constants.
 
+use std::net::IpAddr;
+
 use session::WatchSummary;
 use tree::{SessionId, Zxid};
 
 use super::{
     metrics::Metrics,
     observed::{
-        ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest, Mode,
-        Overview, ServerObserved,
+        Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket,
+        LastRequest, Mode, Overview, ServerObserved,
     },
 };
 use crate::config::Whitelist;
@@ -118,6 +120,22 @@ impl ServerObserved for Captured {
             server_id: 0,
             file_text: "tickTime=2000\n".into(),
         }
+    }
+
+    fn properties(&self) -> Vec<(String, String)> {
+        vec![("snapCount".into(), "100".into())]
+    }
+
+    fn access_to_all(&self, _peer: IpAddr, scheme: &str, data: &[u8]) -> Access {
+        match (scheme, data) {
+            ("digest", b"super:test") => Access::Granted,
+            ("digest", _) => Access::Denied,
+            _ => Access::Unknown,
+        }
+    }
+
+    fn snapshot(&self) -> (Zxid, Vec<u8>) {
+        (Zxid(0x9c), b"ZKSN".to_vec())
     }
 
     fn directory_sizes(&self) -> DirectorySizes {

@@ -6,8 +6,8 @@ pub const ZOOKEEPER_VERSION: &str = "3.9.5";
 
 /// As `srvr`, `mntr` and `envi` print it.
 ///
-/// Compat: the parts are where ZooKeeper has its own: a number that tools compare, a word
-/// that tells builds apart, and a date that some insist on.
+/// Compat(version-text): the parts are where ZooKeeper has its own: a number that tools compare, a
+/// word that tells builds apart, and a date that some insist on.
 pub const VERSION: &str =
     concat!("3.9.5-rookery-", env!("CARGO_PKG_VERSION"), ", built on 2026-11-21 00:00 UTC");
 

@@ -17,6 +17,46 @@ use super::{
     properties,
 };
 
+/// What ZooKeeper's configuration has a field for, and so does not make a property of.
+const OWN: &[&str] = &[
+    "autopurge.*",
+    "clientPort",
+    "clientPortAddress",
+    "clientPortListenBacklog",
+    "connectToLearnerMasterLimit",
+    "dataDir",
+    "dataLogDir",
+    "dynamicConfigFile",
+    "electionAlg",
+    "group.*",
+    "initLimit",
+    "jvm.pause.*",
+    "localSessionsEnabled",
+    "localSessionsUpgradingEnabled",
+    "maxClientCnxns",
+    "maxSessionTimeout",
+    "metricsProvider.*",
+    "minSessionTimeout",
+    "multiAddress.*",
+    "observerMasterPort",
+    "oraclePath",
+    "peerType",
+    "portUnification",
+    "quorum.*",
+    "quorumListenOnAllIPs",
+    "reconfigEnabled",
+    "secureClientPort",
+    "secureClientPortAddress",
+    "server.*",
+    "sslQuorum",
+    "sslQuorumReloadCertFiles",
+    "standaloneEnabled",
+    "syncEnabled",
+    "syncLimit",
+    "tickTime",
+    "weight.*",
+];
+
 /// One setting that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Setting {
@@ -97,6 +137,23 @@ impl RawConfig {
     ) -> impl Iterator<Item = (&'a str, &'a Setting)> {
         let from = self.settings.range(prefix.to_owned()..);
         from.map_while(move |(key, setting)| Some((key.strip_prefix(prefix)?, setting)))
+    }
+
+    /// The settings that ZooKeeper does not look at itself, but hands on as properties of
+    /// its JVM. What holds a password is left out.
+    pub fn properties(&self) -> Vec<(String, String)> {
+        let secret = |key: &str| {
+            let key = key.to_ascii_lowercase();
+            key.contains("password") || key.contains("digest") || key.contains("secret")
+        };
+        let is_own = |key: &str| {
+            OWN.iter().any(|own| match own.strip_suffix('*') {
+                Some(prefix) => key.starts_with(prefix),
+                None => key == *own,
+            })
+        };
+        let all = self.settings.iter().filter(|(key, _)| !is_own(key) && !secret(key));
+        all.map(|(key, setting)| (key.clone(), setting.value.clone())).collect()
     }
 
     /// Holds every setting against the table of keys.
@@ -184,8 +241,8 @@ impl RawConfig {
 
     /// A number that lies within bounds.
     ///
-    /// Compat: where ZooKeeper falls back to the default for what is not a number (it does
-    /// for all that it takes as a JVM property), so does this; but it warns.
+    /// Compat(number-fallback): where ZooKeeper falls back to the default for what is not a number
+    /// (it does for all that it takes as a JVM property), so does this; but it warns.
     ///
     /// # Errors
     /// When it is out of bounds, or ZooKeeper does not start without a number, either.

@@ -3,6 +3,7 @@
 use std::{
     net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
     path::{self, PathBuf},
+    time::Duration,
 };
 
 use session::{AuthConfig, Settings, auth::DigestAlgorithm, handshake::TimeoutRange};
@@ -28,6 +29,8 @@ pub struct Config {
     pub max_connections: usize,
     /// `maxClientCnxns`: connections from one address; 0 for no limit.
     pub max_connections_per_address: usize,
+    /// `clientTcpKeepAlive`: the system looks after connections that are silent.
+    pub keep_alive: bool,
     /// `nio.sessionlessCnxnTimeout`: how long a connection may take to ask for a session.
     pub sessionless_timeout_ms: u64,
     /// `jute.maxbuffer`: the longest frame a client may send.
@@ -38,6 +41,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// `dataLogDir`, absolute; the same as [`Self::data_dir`] when not set.
     pub data_log_dir: PathBuf,
+    /// `fsync.warningthresholdms`: a sync of the log that takes longer is worth a warning.
+    pub slow_sync: Duration,
     /// When a checkpoint is due.
     pub checkpoints: Checkpoints,
     /// `tickTime`: the unit of expiry.
@@ -56,10 +61,14 @@ pub struct Config {
     pub admin: Option<AdminServer>,
     /// Where metrics are served, if they are.
     pub metrics_address: Option<SocketAddr>,
+    /// `audit.enable`: the file of the audit log, if there is one.
+    pub audit: Option<PathBuf>,
     /// The `server.N` lines, by id; at most one of them is a participant.
     pub members: Vec<Member>,
     /// What is needed to be one of several; `None` for a server that runs alone.
     pub ensemble: Option<EnsembleConfig>,
+    /// The settings that ZooKeeper hands on as JVM properties, without passwords.
+    pub properties: Vec<(String, String)>,
     /// The text of the configuration file, for the admin server; empty without one.
     pub file_text: String,
 }
@@ -91,6 +100,10 @@ pub struct AdminServer {
     pub address: SocketAddr,
     /// `admin.commandURL`: the path before the commands, without a slash at its end.
     pub command_url: String,
+    /// `admin.snapshot.enabled`: the `snapshot` command gives the state away.
+    pub snapshot_enabled: bool,
+    /// `admin.rateLimiterIntervalInMS`: how long after a snapshot there is no other.
+    pub snapshot_interval: Duration,
 }
 
 /// `4lw.commands.whitelist`: which four-letter words are answered.
@@ -151,6 +164,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         listen_backlog_set: backlog,
         max_connections: raw.number("maxCnxns", 0, UP_TO_INT, "a number of connections")?,
         max_connections_per_address: max_per_address(raw)?,
+        keep_alive: raw.flag("clientTcpKeepAlive", false),
         sessionless_timeout_ms: raw.number(
             "nio.sessionlessCnxnTimeout",
             10_000,
@@ -159,6 +173,7 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         )?,
         frame_bytes_max: raw.number("jute.maxbuffer", 0xf_ffff, POSITIVE_INT, "bytes")?,
         outstanding_max: raw.number("globalOutstandingLimit", 1000, POSITIVE_INT, "requests")?,
+        slow_sync: slow_sync(raw)?,
         checkpoints: checkpoints(raw)?,
         tick_ms,
         session_timeouts: session_timeouts(raw, tick_ms)?,
@@ -172,6 +187,8 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
         admin: admin(raw)?,
         metrics_address: metrics_address(raw)?,
         ensemble: ensemble::config(raw, &members, me)?,
+        audit: audit(raw, &data_dir),
+        properties: raw.properties(),
         data_dir,
         data_log_dir,
         members,
@@ -230,7 +247,7 @@ fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
 /// clients that all come back at once wait a second for their next attempt.
 const DEFAULT_BACKLOG: i32 = 4096;
 
-/// Compat: a negative limit is none, as the comparison in ZooKeeper comes out.
+/// Compat(negative-limit): a negative limit is none, as the comparison in ZooKeeper comes out.
 fn max_per_address(raw: &mut RawConfig) -> Result<usize, ConfigError> {
     let limit: i64 = raw.number("maxClientCnxns", 60, ANY_INT, "a number of connections")?;
     Ok(usize::try_from(limit).unwrap_or(0))
@@ -245,6 +262,11 @@ fn checkpoints(raw: &mut RawConfig) -> Result<Checkpoints, ConfigError> {
         commands: commands.max(2),
         log_bytes: log_bytes.map(|kib| kib.saturating_mul(1024)),
     })
+}
+
+fn slow_sync(raw: &mut RawConfig) -> Result<Duration, ConfigError> {
+    let ms = raw.number("fsync.warningthresholdms", 1000, 0..=i64::MAX, "milliseconds")?;
+    Ok(Duration::from_millis(ms))
 }
 
 fn session_timeouts(raw: &mut RawConfig, tick_ms: u32) -> Result<TimeoutRange, ConfigError> {
@@ -320,7 +342,8 @@ fn warn_of_providers(raw: &mut RawConfig) {
     raw.warnings.append(&mut warnings);
 }
 
-/// Compat: enforcing a scheme that the server does not have is fatal in ZooKeeper as well.
+/// Compat(enforced-scheme): enforcing a scheme that the server does not have is fatal in ZooKeeper
+/// as well.
 fn required_schemes(raw: &RawConfig, digest_enabled: bool) -> Result<Vec<Box<str>>, ConfigError> {
     const SCHEMES: &str = "enforce.auth.schemes";
     let mut required = Vec::new();
@@ -373,7 +396,24 @@ fn admin(raw: &mut RawConfig) -> Result<Option<AdminServer>, ConfigError> {
     let address = host_or_any(raw, "admin.serverAddress", port)?;
     let url = raw.text("admin.commandURL").unwrap_or("/commands");
     let command_url = format!("/{}", url.trim_matches('/'));
-    Ok(Some(AdminServer { address, command_url }))
+    let snapshot_enabled = raw.flag("admin.snapshot.enabled", true);
+    let snapshot_interval = snapshot_interval(raw)?;
+    Ok(Some(AdminServer { address, command_url, snapshot_enabled, snapshot_interval }))
+}
+
+/// Compat(rate-limit): the name says milliseconds, ZooKeeper 3.9 takes them for microseconds.
+fn snapshot_interval(raw: &mut RawConfig) -> Result<Duration, ConfigError> {
+    let interval = 0..=i64::MAX;
+    let us = raw.number("admin.rateLimiterIntervalInMS", 300_000, interval, "a number")?;
+    Ok(Duration::from_micros(us))
+}
+
+/// Compat(audit-layout): the file's name is that of ZooKeeper's own configuration of its logger,
+/// which puts it into the working directory. A service cannot write there.
+fn audit(raw: &RawConfig, data_dir: &path::Path) -> Option<PathBuf> {
+    let directory = raw.path("auditlog.dir").map_or_else(|| data_dir.to_owned(), absolute);
+    let file = raw.text("auditlog.file").unwrap_or("zookeeper_audit.log");
+    raw.flag("audit.enable", false).then(|| directory.join(file))
 }
 
 const PORT: std::ops::RangeInclusive<i64> = 0..=u16::MAX as i64;

@@ -105,7 +105,7 @@ pub fn answer_local(
         }
         Local::MultiRead(multi) => return read::answer_multi(xid, multi, asker, reader, out),
         Local::Sync { path } => to_wire::put_sync(out, xid, zxid, *path),
-        // Compat: whatever number the client gave it.
+        // Compat(ping-xid): whatever number the client gave it.
         Local::Ping => to_wire::put_header(out, proto::xid::PING, zxid, ErrorCode::Ok),
         Local::WhoAmI => {
             let users = asker.identities.iter().map(|id| (id.scheme, user_name(&id)));

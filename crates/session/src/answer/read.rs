@@ -32,7 +32,8 @@ pub(super) fn answer(
     }
 }
 
-/// Answers a multi of reads. Compat: the watch flags of the elements count for nothing.
+/// Answers a multi of reads. Compat(multi-read-watch): the watch flags of the elements count for
+/// nothing.
 pub(super) fn answer_multi(
     xid: i32,
     multi: &MultiRead<'_>,

@@ -66,7 +66,8 @@ impl DigestAlgorithm {
 
     /// The id of `user:password`: `user:BASE64(hash(user:password))`.
     ///
-    /// Compat: text without a colon is a user with its own text as the password.
+    /// Compat(digest-without-colon): text without a colon is a user with its own text as the
+    /// password.
     pub fn identity(self, text: &str) -> String {
         let user = text.split(':').next().unwrap_or_default();
         format!("{user}:{}", STANDARD.encode(self.hash(text.as_bytes())))

@@ -60,7 +60,8 @@ impl AuthConfig {
         data: Option<&[u8]>,
     ) -> Result<Identities, AuthFailed> {
         match scheme {
-            // Compat: asking for the `ip` scheme succeeds; every connection has it already.
+            // Compat(ip-auth): asking for the `ip` scheme succeeds; every connection has it
+            // already.
             "ip" => Ok(identities.clone()),
             "digest" if self.digest_enabled => {
                 let text = String::from_utf8_lossy(data.ok_or(AuthFailed)?);
@@ -87,10 +88,10 @@ impl AuthConfig {
 }
 
 /// A peer's address as Java prints it: it is compared with ACLs as text.
-pub(crate) fn address_text(peer: IpAddr) -> String {
+pub fn address_text(peer: IpAddr) -> String {
     match peer.to_canonical() {
         IpAddr::V4(address) => address.to_string(),
-        // Compat: Java never shortens runs of zeros.
+        // Compat(ipv6-text): Java never shortens runs of zeros.
         IpAddr::V6(address) => {
             let groups: Vec<String> =
                 address.segments().iter().map(|group| format!("{group:x}")).collect();
@@ -99,8 +100,8 @@ pub(crate) fn address_text(peer: IpAddr) -> String {
     }
 }
 
-/// The part of an id that `whoAmI` shows.
-pub(crate) fn user_name<'a>(identity: &tree::Identity<'a>) -> &'a str {
+/// The part of an id that `whoAmI` and the audit log show.
+pub fn user_name<'a>(identity: &tree::Identity<'a>) -> &'a str {
     match identity.scheme {
         "digest" => identity.id.split(':').next().unwrap_or_default(),
         _ => identity.id,

@@ -3,8 +3,8 @@
 
 use tree::SessionId;
 
-/// Compat: the secret that every ZooKeeper server shares. The password is a checksum
-/// against mistakes, not a secret.
+/// Compat(session-passwords): the secret that every ZooKeeper server shares. The password is a
+/// checksum against mistakes, not a secret.
 const PASSWORD_SECRET: i64 = 0xB341_5C00;
 
 /// The marker that ZooKeeper stores as the owner of containers.

@@ -66,7 +66,7 @@ impl<'a> Create<'a> {
         };
         match (mode, self.path) {
             (Err(reject), _) => Op::Reject(reject),
-            // Compat: a null path is found out late, by a fault in ZooKeeper's server.
+            // Compat(null-path): a null path is found out late, by a fault in ZooKeeper's server.
             (Ok(_), None) => Op::Reject(Reject::Marshalling),
             (Ok(mode), Some(path)) => self.with(path, mode),
         }
@@ -83,7 +83,7 @@ impl<'a> Create<'a> {
         }
         let mode = match flags {
             None => Err(Reject::BadArguments),
-            // Compat: within a multi, createTTL makes what the flags say.
+            // Compat(create-flags): within a multi, createTTL makes what the flags say.
             Some(Flags::Plain(mode)) if is_ttl => Ok(mode),
             Some(Flags::Container) if is_ttl => Ok(CreateMode::Container),
             Some(flags) => self.mode(flags, settings),
@@ -107,7 +107,7 @@ impl<'a> Create<'a> {
         match (flags, self.kind) {
             (Flags::Ttl { .. }, _) if !settings.extended_types => Err(Reject::Unimplemented),
             (Flags::Plain(mode), CreateKind::Create | CreateKind::Create2) => Ok(mode),
-            // Compat: ZooKeeper makes a plain znode of a container flag that comes by
+            // Compat(create-flags): ZooKeeper makes a plain znode of a container flag that comes by
             // `create`; the client asked for a container and gets one.
             (
                 Flags::Container,
@@ -119,7 +119,7 @@ impl<'a> Create<'a> {
             (Flags::Ttl { sequential: true }, CreateKind::Ttl { ttl_ms }) => {
                 Ok(CreateMode::PersistentSequentialWithTtl { ttl_ms })
             }
-            // Compat: ZooKeeper makes a container of a plain flag that comes by
+            // Compat(create-flags): ZooKeeper makes a container of a plain flag that comes by
             // `createContainer`, and crashes on a negative time to live by `createTTL`.
             (Flags::Plain(_), CreateKind::Container | CreateKind::Ttl { .. })
             | (Flags::Container, CreateKind::Ttl { .. })

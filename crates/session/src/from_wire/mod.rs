@@ -47,10 +47,10 @@ pub fn parse<'a>(frame: &'a [u8], settings: &Settings) -> Parsed<'a> {
 /// What a request whose body cannot be decoded comes to.
 fn undecodable<'a>(op: i32) -> Action<'a> {
     if op == OpCode::Auth.code() || op == OpCode::Sasl.code() {
-        // Compat: these are read before there is anybody to answer.
+        // Compat(undecodable): these are read before there is anybody to answer.
         Action::Close
     } else if op == OpCode::Multi.code() {
-        // Compat: of all undecodable requests only a multi takes a zxid.
+        // Compat(undecodable): of all undecodable requests only a multi takes a zxid.
         rejected(Reject::Marshalling)
     } else {
         Action::Local(Local::Refuse(Refusal::MARSHALLING))
@@ -120,7 +120,8 @@ fn action<'a>(request: Request<'a>, settings: &Settings) -> Action<'a> {
         }),
         Request::Sasl(r) => match r.token {
             Some(_) => Action::Local(Local::Sasl),
-            // Compat: the fault that a null token causes in ZooKeeper ends the connection.
+            // Compat(null-token): the fault that a null token causes in ZooKeeper ends the
+            // connection.
             None => Action::Close,
         },
         Request::Auth(r) => match r.scheme {
@@ -207,8 +208,8 @@ fn add_watch(path: Option<&str>, mode: i32) -> Local<'_> {
     Local::AddWatch { path: watched(path), mode }
 }
 
-/// Compat: watches can be set on anything, a null path included; nothing ever happens to
-/// it, so the empty path, to which nothing happens either, stands for it.
+/// Compat(watch-anything): watches can be set on anything, a null path included; nothing ever
+/// happens to it, so the empty path, to which nothing happens either, stands for it.
 fn watched(path: Option<&str>) -> &str {
     path.unwrap_or_default()
 }

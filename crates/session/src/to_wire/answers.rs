@@ -61,7 +61,7 @@ fn put_body(out: &mut BytesMut, answer: Answer<'_>, stat_part: StatPart) {
     }
 }
 
-/// Writes the reply of `addWatch`. Compat: it is the one that has a body which says
+/// Writes the reply of `addWatch`. Compat(add-watch-body): it is the one that has a body which says
 /// nothing; clients wait for those four bytes.
 pub(crate) fn put_add_watch_done(out: &mut BytesMut, xid: i32, zxid: Zxid) {
     put_reply(out, xid, zxid, ErrorCode::Ok, |out| ErrorResponse { err: 0 }.encode(out));

@@ -23,14 +23,14 @@ pub(crate) use answers::{put_add_watch_done, put_answer, put_who_am_i};
 pub(crate) use multi::{put_multi_end, put_read_element};
 pub use outcomes::put_outcome;
 
-/// Compat: the zxid of an event that `setWatches` tells after the fact.
+/// Compat(event-header): the zxid of an event that `setWatches` tells after the fact.
 const ZXID_MISSED: Zxid = Zxid(-1);
 
 /// Writes the notification that `path` changed, at `zxid`.
 pub fn put_event(out: &mut BytesMut, zxid: Zxid, event: EventType, path: &str) {
     put_reply(out, proto::xid::EVENT, zxid, ErrorCode::Ok, |out| {
-        // Compat: whatever happens to a connection, the server only ever says "connected";
-        // the other states are the client's own.
+        // Compat(event-header): whatever happens to a connection, the server only ever says
+        // "connected"; the other states are the client's own.
         let state = KeeperState::SyncConnected;
         WatcherEvent { kind: event.code(), state: state.code(), path }.encode(out);
     });
@@ -50,13 +50,13 @@ pub fn put_refusal(out: &mut BytesMut, xid: i32, refusal: &Refusal, last_applied
     put_header(out, xid, zxid, refusal.code);
 }
 
-/// Writes the answer to an auth packet that was taken. Compat: its zxid is 0.
+/// Writes the answer to an auth packet that was taken. Compat(zxid-of-replies): its zxid is 0.
 pub fn put_auth_done(out: &mut BytesMut, xid: i32) {
     put_header(out, xid, Zxid::ZERO, ErrorCode::Ok);
 }
 
 /// Writes the answer to a step of SASL where SASL is not configured: success and a null
-/// token, which sends the client on without it. Compat: its zxid is 0.
+/// token, which sends the client on without it. Compat(zxid-of-replies): its zxid is 0.
 pub(crate) fn put_sasl_unconfigured(out: &mut BytesMut, xid: i32) {
     put_reply(out, xid, Zxid::ZERO, ErrorCode::Ok, |out| {
         SetSaslResponse { token: None }.encode(out)

@@ -28,7 +28,7 @@ pub(super) fn put_result(out: &mut BytesMut, result: &MultiOutcome, shapes: &[El
         }
         MultiOutcome::Failed { index, len, reject } => {
             for element in 0..*len {
-                // Compat: nothing was applied, yet the elements before the failing one
+                // Compat(multi-error): nothing was applied, yet the elements before the failing one
                 // carry "ok", and those behind it "inconsistent".
                 put_error_element(
                     out,

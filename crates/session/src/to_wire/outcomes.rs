@@ -34,7 +34,7 @@ pub fn put_outcome(out: &mut BytesMut, xid: i32, outcome: &Outcome, shape: &Repl
             put_reply(out, xid, zxid, ErrorCode::Ok, |out| wire_stat(stat).encode(out));
         }
         (ReplyShape::Multi(shapes), Reply::Multi(result)) => {
-            // Compat: a failed multi is a success by its header; its elements tell.
+            // Compat(multi-error): a failed multi is a success by its header; its elements tell.
             put_reply(out, xid, zxid, ErrorCode::Ok, |out| multi::put_result(out, result, shapes));
         }
         (

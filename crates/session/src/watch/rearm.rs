@@ -4,8 +4,8 @@
 //! since is told at once; where nothing changed, the watch is set. Both happen in one
 //! step, so that no change falls between.
 //!
-//! Compat: as in ZooKeeper, the events are sent without an access check, and persistent
-//! watches do not catch up.
+//! Compat(watches-set-again): as in ZooKeeper, the events are sent without an access check, and
+//! persistent watches do not catch up.
 
 use proto::EventType;
 use tree::{Stat, Zxid};

@@ -1,6 +1,6 @@
 //! What the `wchs`, `wchc`, `wchp` and `mntr` commands want to know.
 //!
-//! Compat: as in ZooKeeper, the first three look at the data table alone.
+//! Compat(watch-reports): as in ZooKeeper, the first three look at the data table alone.
 
 use super::{WatchTable, WatcherId, modes::Table};
 

@@ -36,7 +36,7 @@ fn parse(expression: &str) -> Option<Prefix> {
     let bytes = parse_address(address)?;
     let most = bytes.len() * 8;
     let bits = match bits {
-        // Compat: signs and leading zeros are accepted, as by Java's parseInt.
+        // Compat(acl-addresses): signs and leading zeros are accepted, as by Java's parseInt.
         Some(bits) => usize::try_from(bits.parse::<i32>().ok()?).ok()?,
         None => most,
     };
@@ -49,12 +49,12 @@ fn parse_address(address: &str) -> Option<Vec<u8>> {
     }
     let unscoped = address.split_once('%').map_or(address, |(address, _scope)| address);
     let v6: Ipv6Addr = unscoped.parse().ok()?;
-    // Compat: Java turns a mapped address into the IPv4 address that it holds.
+    // Compat(acl-addresses): Java turns a mapped address into the IPv4 address that it holds.
     let mapped = v6.to_ipv4_mapped().map(|v4| v4.octets().to_vec());
     Some(mapped.unwrap_or_else(|| v6.octets().to_vec()))
 }
 
-/// Compat: more lenient than the standard library, as ZooKeeper is: `010` is 10.
+/// Compat(acl-addresses): more lenient than the standard library, as ZooKeeper is: `010` is 10.
 fn parse_v4(address: &str) -> Option<Vec<u8>> {
     let parts: Vec<&str> = address.splitn(5, '.').collect();
     if parts.len() != 4 {

@@ -16,8 +16,8 @@ pub(crate) type Checked<'a> = SmallVec<[AclEntry<'a>; 2]>;
 
 /// The list to store for the list a client sent.
 ///
-/// Compat: duplicates are removed before `auth` is expanded, so the expansion may repeat
-/// an entry that was also given.
+/// Compat(acl-duplicates): duplicates are removed before `auth` is expanded, so the expansion may
+/// repeat an entry that was also given.
 pub(crate) fn fix_up<'a>(
     sent: Option<&[AclEntry<'a>]>,
     identities: &[Identity<'a>],
@@ -86,14 +86,14 @@ fn is_offered(scheme: &str, flags: CommandFlags) -> bool {
     }
 }
 
-/// Compat: two parts around colons as Java splits them, which drops empty parts at the
+/// Compat(acl-ids): two parts around colons as Java splits them, which drops empty parts at the
 /// end (`a:b::` is valid, `a:` is not) but not at the start (`:b` is valid).
 fn is_digest(id: &str) -> bool {
     let trimmed = id.trim_end_matches(':');
     trimmed.matches(':').count() == 1
 }
 
-/// Compat: a Kerberos name, `service/host@REALM` with the host optional, or any text
+/// Compat(acl-ids): a Kerberos name, `service/host@REALM` with the host optional, or any text
 /// without `@`.
 fn is_principal(id: &str) -> bool {
     let Some((name, realm)) = id.split_once('@') else { return true };

@@ -89,7 +89,7 @@ fn matches(identity: &Identity<'_>, entry: &AclEntry<'_>) -> bool {
     }
     match entry.scheme {
         "ip" => address::matches(identity.id, entry.id),
-        // Compat: the SASL user named `super` is everyone.
+        // Compat(sasl-super): the SASL user named `super` is everyone.
         "sasl" => identity.id == "super" || identity.id == entry.id,
         _ => identity.id == entry.id,
     }

@@ -12,7 +12,7 @@ use crate::{
     path,
 };
 
-/// Compat: 40 bits, which is what ZooKeeper stores.
+/// Compat(ttl-range): 40 bits, which is what ZooKeeper stores.
 const TTL_MAX_MS: i64 = 0xFF_FFFF_FFFF;
 
 /// What a create asks for.
@@ -52,7 +52,7 @@ impl State {
         Ok(Reply::Created { path: path.into(), stat })
     }
 
-    /// Compat: the number of children ever created, as it was before this create.
+    /// Compat(sequence-number): the number of children ever created, as it was before this create.
     fn full_path<'c>(&self, parent: NodeRef, new: &NewZnode<'c>) -> Cow<'c, str> {
         if !is_sequential(new.mode) {
             return Cow::Borrowed(new.path);
@@ -82,7 +82,7 @@ impl State {
         Ok(())
     }
 
-    /// Compat: the counter sticks at its maximum, and with it the parent's pzxid.
+    /// Compat(sequence-number): the counter sticks at its maximum, and with it the parent's pzxid.
     fn count_creation(&mut self, request: &Request<'_>, parent: NodeRef) {
         let zxid = request.zxid;
         self.change_fields(parent, |fields| {

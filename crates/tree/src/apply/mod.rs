@@ -2,6 +2,7 @@
 //! describe the change. Nothing here knows who watches or how a reply is sent.
 
 mod check;
+mod config;
 mod create;
 mod delete;
 mod multi;

@@ -62,7 +62,7 @@ impl State {
     }
 }
 
-/// Compat: anything else fails the request as a whole, without a reply per element.
+/// Compat(multi-elements): anything else fails the request as a whole, without a reply per element.
 fn may_be_element(op: &Op<'_>) -> bool {
     match op {
         Op::Create { .. }

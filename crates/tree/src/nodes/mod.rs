@@ -91,7 +91,7 @@ impl Nodes {
 
     /// The znode at `path`. Anything malformed is just not there.
     pub(crate) fn find(&self, path: &str) -> Option<NodeRef> {
-        // Compat: the empty path is another name of the root.
+        // Compat(two-roots): the empty path is another name of the root.
         if path.is_empty() || path == "/" {
             return Some(NodeRef::ROOT);
         }

@@ -177,7 +177,7 @@ impl Slot {
             ctime: fields.ctime,
             mtime: fields.mtime,
             version: fields.version,
-            // Compat: each create and each delete of a child raises it by one.
+            // Compat(cversion): each create and each delete of a child raises it by one.
             cversion: fields.children_created.wrapping_mul(2).wrapping_sub(num_children),
             aversion: fields.aversion,
             ephemeral_owner: self.ephemeral_owner().unwrap_or_default(),

@@ -12,7 +12,7 @@ impl State {
         let node = self.permitted(path, Permissions::READ, asker)?;
         let below = match path {
             "/" => self.nodes.totals().nodes - 1,
-            // Compat: under its other name the root counts itself.
+            // Compat(two-roots): under its other name the root counts itself.
             "" => self.nodes.totals().nodes,
             _ => {
                 let mut visited = 0;

@@ -4,7 +4,7 @@ use super::{Answer, Asker};
 use crate::{State, command::Permissions, outcome::Reject};
 
 impl State {
-    /// Compat: the only read that judges a path, and only by NUL.
+    /// Compat(exists-path): the only read that judges a path, and only by NUL.
     pub(super) fn exists(&self, path: &str, asker: Asker<'_>) -> Result<Answer<'_>, Reject> {
         if path.contains('\0') {
             return Err(Reject::BadArguments);

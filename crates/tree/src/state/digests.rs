@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::{State, ids::Zxid};
 
-/// Compat: ZooKeeper keeps this many, ...
+/// Compat(digest-points): ZooKeeper keeps this many, ...
 const POINTS_MAX: usize = 1024;
 /// ... one for each zxid that this divides.
 const INTERVAL: i64 = 128;

@@ -3,6 +3,7 @@
 mod digests;
 mod edit;
 mod quota;
+mod znodes;
 
 use std::collections::BTreeMap;
 
@@ -15,6 +16,8 @@ use crate::{
     sessions::{Session, Sessions},
     stat::Stat,
 };
+
+pub use znodes::Znode;
 
 use digests::DigestPoints;
 use edit::Journal;
@@ -57,8 +60,8 @@ impl State {
         let read = crate::AclEntry { perms: Permissions::READ, scheme: "world", id: "anyone" };
         let read_only = acls.intern(&[read].into_iter().collect());
         let mut state = Self::assemble(nodes, acls, Sessions::default());
-        // Compat: the built-in znodes have no times and no zxids, and their parents count
-        // no creation, so that the root shows cversion -1 and /zookeeper -2.
+        // Compat(built-in-znodes): the built-in znodes have no times and no zxids, and their
+        // parents count no creation, so that the root shows cversion -1 and /zookeeper -2.
         let system = state.add_built_in(NodeRef::ROOT, path::SYSTEM, Fields::default());
         state.add_built_in(system, path::QUOTA, Fields::default());
         let config = Fields { acl: read_only, aversion: -1, ..Fields::default() };
@@ -135,6 +138,12 @@ impl State {
         admitted
     }
 
+    /// The number of the last command of this origin that is in the state; 0 for none.
+    pub fn last_sequence(&self, origin: OriginId) -> u64 {
+        let known = self.origins.get(&origin.node);
+        known.filter(|(run, _)| *run == origin.incarnation).map_or(0, |(_, last)| *last)
+    }
+
     /// The last transaction. Grows with every command, and where a term begins.
     pub fn last_zxid(&self) -> Zxid {
         self.zxid
@@ -151,7 +160,7 @@ impl State {
         Some((OriginId { node, incarnation }, sequence))
     }
 
-    /// Compat: as ZooKeeper counts, which knows the root under two names: 5 when fresh.
+    /// Compat(two-roots): as ZooKeeper counts, which knows the root under two names: 5 when fresh.
     pub fn node_count(&self) -> u64 {
         self.nodes.totals().nodes + 1
     }

@@ -1,8 +1,8 @@
 //! Quotas: `/zookeeper/quota<path>/zookeeper_limits` limits what is below `<path>`, and
 //! `zookeeper_stats` beside it counts it. Clients create both; the names are what counts.
 //!
-//! Compat: the stats are rewritten in place, without a change of the Stat and without an
-//! event, and hold what clients may have written into them, nonsense included.
+//! Compat(quota-stats): the stats are rewritten in place, without a change of the Stat and without
+//! an event, and hold what clients may have written into them, nonsense included.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -83,7 +83,8 @@ impl State {
         let texts = (self.quota_text(limited, LIMITS), self.quota_text(limited, STATS));
         let (Some(limits), Some(stats)) = texts else { return Ok(()) };
         if !Track::is_well_formed(limits) {
-            // Compat: limits that cannot be read are a fault of the request that meets them.
+            // Compat(quota-unreadable): limits that cannot be read are a fault of the request that
+            // meets them.
             return Err(Reject::Marshalling);
         }
         let (limits, stats) = (Track::parse(limits), Track::parse(stats));
@@ -177,7 +178,7 @@ impl<'t> Track<'t> {
         self.values.insert(key, value);
     }
 
-    /// Compat: the odd `=` before further keys makes parsers of 3.4 ignore them.
+    /// Compat(quota-stats): the odd `=` before further keys makes parsers of 3.4 ignore them.
     fn print(&self) -> String {
         use std::fmt::Write as _;
         let mut text = format!("{COUNT}={},{BYTES}={}", self.get(COUNT), self.get(BYTES));

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Compat: the sizes of ZooKeeper's own configuration of its audit log.
+/// Compat(audit-layout): the sizes of ZooKeeper's own configuration of its audit log.
 const FILE_BYTES_MAX: u64 = 10 * 1024 * 1024;
 const OLD_FILES_MAX: u32 = 10;
 

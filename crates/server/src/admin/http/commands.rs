@@ -60,6 +60,7 @@ commands! {
     SetTraceMask = "set_trace_mask" | "stmk",
     StatReset = "stat_reset" | "srst",
     Stats = "stats" | "stat",
+    SystemProperties = "system_properties" | "sysp",
     VotingView = "voting_view",
     WatchSummary = "watch_summary" | "wchs",
     Watches = "watches" | "wchc",
@@ -79,7 +80,10 @@ impl Command {
 
     /// Whether a server that does not serve clients has no answer.
     pub(super) const fn needs_serving(self) -> bool {
-        !matches!(self, Self::Environment | Self::GetTraceMask | Self::SetTraceMask)
+        !matches!(
+            self,
+            Self::Environment | Self::GetTraceMask | Self::SetTraceMask | Self::SystemProperties
+        )
     }
 }
 
@@ -115,7 +119,7 @@ pub(super) fn run(
         }
         Command::IsReadOnly => fields([("read_only", Json::Bool(false))]),
         Command::LastSnapshot => fields([
-            // Compat: as before the first snapshot. There are no snapshot files.
+            // Compat(no-snapshot-files): as before the first snapshot. There are no snapshot files.
             ("zxid", Json::text("ffffffffffffffff")),
             ("timestamp", Json::Integer(0)),
         ]),
@@ -136,6 +140,7 @@ pub(super) fn run(
             all.extend(connections(server, summary));
             all
         }
+        Command::SystemProperties => system_properties(server),
         Command::VotingView => fields([("current_config", Json::Object(Vec::new()))]),
         Command::WatchSummary => watch_summary(server),
         Command::Watches => {
@@ -155,6 +160,26 @@ pub(super) fn run(
 
 fn fields<const N: usize>(members: [(&str, Json); N]) -> Fields {
     members.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Compat(system-properties): the properties of a JVM that a program without one has too, and the
+/// settings that ZooKeeper hands on as properties. It shows passwords as well; this does not.
+fn system_properties(server: &dyn ServerObserved) -> Fields {
+    let own = [("file.encoding", "UTF-8"), ("file.separator", "/"), ("line.separator", "\n")];
+    let own = own.into_iter().chain([("path.separator", ":")]);
+    let mut all: Fields = own.map(|(name, value)| (name.to_owned(), Json::text(value))).collect();
+    let shared = ["java.io.tmpdir", "os.", "user."];
+    for (key, value) in environment() {
+        let memory = key.starts_with("os.memory.");
+        if !memory && shared.iter().any(|prefix| key.starts_with(prefix)) {
+            all.push((key.to_owned(), Json::Text(value)));
+        }
+    }
+    for (key, value) in server.properties() {
+        all.push((format!("zookeeper.{key}"), Json::Text(value)));
+    }
+    all.sort_by(|(a, _), (b, _)| a.cmp(b));
+    all
 }
 
 fn texts(all: Vec<String>) -> Json {
@@ -188,7 +213,7 @@ fn connections(server: &dyn ServerObserved, shown: fn(&ConnectionView) -> Fields
 
 fn summary(connection: &ConnectionView) -> Fields {
     fields([
-        ("remote_socket_address", Json::text(connection.remote.to_string())),
+        ("remote_socket_address", Json::text(connection.remote_text())),
         ("interest_ops", Json::Integer(connection.interest.into())),
         ("outstanding_requests", Json::number(connection.queued)),
         ("packets_received", Json::number(connection.stats.received)),

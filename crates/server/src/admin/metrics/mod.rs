@@ -16,6 +16,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use proto::EventType;
 
 pub use names::{Counter, Latency, Summary};
 pub use process::ProcessFigures;
@@ -39,6 +40,33 @@ pub struct Metrics {
     /// What `stmk` set.
     pub trace_mask: AtomicI64,
 }
+
+/// How many watches one change fired.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Fired {
+    created: u64,
+    deleted: u64,
+    changed: u64,
+    children: u64,
+    bytes: u64,
+}
+
+impl Fired {
+    /// An event goes to one who watches.
+    pub fn note(&mut self, event: EventType, path: &str) {
+        let kind = match event {
+            EventType::NodeCreated => &mut self.created,
+            EventType::NodeDeleted => &mut self.deleted,
+            EventType::NodeDataChanged => &mut self.changed,
+            EventType::NodeChildrenChanged => &mut self.children,
+        };
+        *kind += 1;
+        self.bytes += EVENT_BYTES + path.len() as u64;
+    }
+}
+
+/// An event without its path: the header, type and state, the path's length.
+const EVENT_BYTES: u64 = 16 + 8 + 4;
 
 /// Kept apart by 128 bytes, so that two threads never write the same cache line.
 #[derive(Debug)]
@@ -130,12 +158,17 @@ impl Metrics {
         self.count(Counter::ConnectionRequests, 1);
     }
 
+    /// A connect request asked for a session that there is, or was.
+    pub fn session_revalidated(&self) {
+        self.count(Counter::Revalidations, 1);
+    }
+
     /// A connection was closed at once, because of a limit.
     pub fn connection_rejected(&self) {
         self.count(Counter::ConnectionsRejected, 1);
     }
 
-    /// The server ended a connection.
+    /// A connection was ended from the client's side.
     pub fn connection_dropped(&self) {
         self.count(Counter::ConnectionsDropped, 1);
     }
@@ -163,6 +196,24 @@ impl Metrics {
     /// `count` reads were answered, each so long after it was read.
     pub fn reads_done(&self, count: u64, each_us: u64) {
         self.timed(Latency::Read, count, each_us);
+    }
+
+    /// What one change told those who watch.
+    pub fn watches_fired(&self, fired: &Fired) {
+        if fired.bytes == 0 {
+            return;
+        }
+        self.count(Counter::WatchBytes, fired.bytes);
+        for (summary, count) in [
+            (Summary::WatchesCreated, fired.created),
+            (Summary::WatchesDeleted, fired.deleted),
+            (Summary::WatchesChanged, fired.changed),
+            (Summary::WatchesChildren, fired.children),
+        ] {
+            if count > 0 {
+                self.observe(summary, count);
+            }
+        }
     }
 
     /// Starts anew: `srst`.

@@ -36,7 +36,7 @@ named! {
         Revalidations = "connection_revalidate_count",
         /// Connections closed at once, because of a limit.
         ConnectionsRejected = "connection_rejected",
-        /// Connections ended by the server.
+        /// Connections that the client's side ended.
         ConnectionsDropped = "connection_drop_count",
         /// Connections that did not ask for a session in time.
         SessionlessExpired = "sessionless_connections_expired",
@@ -46,16 +46,14 @@ named! {
         AuthFailed = "auth_failed_count",
         /// Requests that were longer than allowed.
         LargeRequestsRejected = "large_requests_rejected",
-        /// Requests handed to the log.
-        RequestsQueued = "sync_processor_request_queued",
-        /// Checkpoints.
-        Checkpoints = "snap_count",
         /// Checkpoints that failed.
         CheckpointErrors = "snapshot_error_count",
         /// Errors that end the server.
         UnrecoverableErrors = "unrecoverable_error_count",
         /// Syncs of the log that took longer than `fsync.warningthresholdms`.
         SlowSyncs = "fsync_threshold_exceed_count",
+        /// Bytes of watch events, without the length before each.
+        WatchBytes = "watch_bytes",
     }
 }
 
@@ -116,7 +114,6 @@ pub(super) const ZERO_COUNTERS: &[&str] = &[
     "looking_count",
     "outstanding_changes_queued",
     "outstanding_changes_removed",
-    "prep_processor_request_queued",
     "proposal_count",
     "quit_leading_due_to_disloyal_voter",
     "request_commit_queued",
@@ -130,6 +127,7 @@ pub(super) const ZERO_COUNTERS: &[&str] = &[
     "restore_rate_limited_count",
     "revalidate_count",
     "skip_learner_request_to_next_processor_count",
+    "snap_count",
     "snapshot_rate_limited_count",
     "stale_replies",
     "stale_requests",
@@ -137,8 +135,15 @@ pub(super) const ZERO_COUNTERS: &[&str] = &[
     "throttled_ops",
     "tls_handshake_exceeded",
     "unsuccessful_handshake",
-    "watch_bytes",
 ];
+
+/// Counters of what goes through ZooKeeper's stages, which is every request of a session.
+pub(super) const REQUEST_COUNTERS: &[&str] =
+    &["prep_processor_request_queued", "sync_processor_request_queued"];
+
+/// Times of a write that end, or all but end, where [`Latency::Update`] does.
+pub(super) const UPDATE_LATENCIES: &[&str] =
+    &["propagation_latency", "sync_processor_queue_and_flush_time_ms"];
 
 /// Gauges that say that nothing of the kind happens here.
 pub(super) const ZERO_GAUGES: &[&str] = &[
@@ -194,7 +199,6 @@ pub(super) const EMPTY_LATENCIES: &[&str] = &[
     "om_commit_process_time_ms",
     "om_proposal_process_time_ms",
     "prep_processor_queue_time_ms",
-    "propagation_latency",
     "proposal_ack_creation_latency",
     "proposal_latency",
     "quorum_ack_latency",
@@ -202,7 +206,6 @@ pub(super) const EMPTY_LATENCIES: &[&str] = &[
     "read_final_proc_time_ms",
     "request_throttle_queue_time_ms",
     "server_write_committed_time_ms",
-    "sync_processor_queue_and_flush_time_ms",
     "sync_processor_queue_flush_time_ms",
     "sync_processor_queue_time_ms",
     "write_commitproc_time_ms",

@@ -5,7 +5,10 @@
 
 use super::{
     Counter, Figures, Latency, Observed, ProcessFigures, Summary, Timed,
-    names::{EMPTY_LATENCIES, EMPTY_SUMMARIES, ZERO_COUNTERS, ZERO_GAUGES},
+    names::{
+        EMPTY_LATENCIES, EMPTY_SUMMARIES, REQUEST_COUNTERS, UPDATE_LATENCIES, ZERO_COUNTERS,
+        ZERO_GAUGES,
+    },
 };
 use crate::admin::observed::Overview;
 
@@ -33,7 +36,7 @@ pub enum Value {
     Latency(Timed),
 }
 
-/// Compat: four of them are gauges in ZooKeeper, and one only the admin server shows.
+/// Compat(gauges): four of them are gauges in ZooKeeper, and one only the admin server shows.
 const NOT_COUNTERS: [Counter; 4] =
     [Counter::PacketsReceived, Counter::PacketsSent, Counter::AuthFailed, Counter::SlowSyncs];
 
@@ -47,8 +50,11 @@ pub fn series(overview: &Overview, figures: &Figures, process: &ProcessFigures) 
     for counter in Counter::ALL.iter().filter(|counter| !NOT_COUNTERS.contains(counter)) {
         add(counter.name(), Value::Counter(figures.counter(*counter)));
     }
-    // Compat: `mntr` of ZooKeeper 3.9 has lost it, but OpenTelemetry asks for it.
+    // Compat(fsync-exceeded): `mntr` of ZooKeeper 3.9 has lost it, but OpenTelemetry asks for it.
     add(Counter::SlowSyncs.name(), Value::Counter(figures.counter(Counter::SlowSyncs)));
+    for name in REQUEST_COUNTERS {
+        add(name, Value::Counter(figures.requests.count));
+    }
     for name in ZERO_COUNTERS {
         add(name, Value::Counter(0));
     }
@@ -60,6 +66,9 @@ pub fn series(overview: &Overview, figures: &Figures, process: &ProcessFigures) 
     }
     for latency in Latency::ALL {
         add(latency.name(), Value::Latency(figures.latency(*latency)));
+    }
+    for name in UPDATE_LATENCIES {
+        add(name, Value::Latency(figures.latency(Latency::Update)));
     }
     for name in EMPTY_LATENCIES {
         add(name, Value::Latency(Timed::default()));

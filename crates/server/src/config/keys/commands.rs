@@ -36,8 +36,18 @@ pub(super) const KEYS: &[Key] = &[
         &["false"],
         "TLS for the admin server is not offered by this release",
     ),
-    ignored("admin.rateLimiterIntervalInMS", Text, "snapshot and restore are not offered"),
-    ignored("admin.snapshot.enabled", Text, "snapshot is not offered"),
+    honoured(
+        "admin.rateLimiterIntervalInMS",
+        Text,
+        "300000",
+        "how long after a snapshot no other is made; in microseconds, as in ZooKeeper",
+    ),
+    honoured(
+        "admin.snapshot.enabled",
+        Text,
+        "true",
+        "the snapshot command: the state as a snapshot file of ZooKeeper; writes wait meanwhile",
+    ),
     ignored("admin.restore.enabled", Text, "restore is not offered"),
     honoured(
         "metricsProvider.className",
@@ -56,8 +66,20 @@ pub(super) const KEYS: &[Key] = &[
     meaningless("metricsProvider.*", Text, "tunes the original's provider"),
     ignored("metricsProvider.httpsPort", Text, "TLS for metrics is not offered by this release"),
     ignored("metricsProvider.ssl.*", Text, "TLS for metrics is not offered by this release"),
-    ignored("audit.enable", Text, "the audit log is not offered by this release"),
-    ignored("audit.impl.class", Text, "the audit log is not offered by this release"),
+    honoured(
+        "audit.enable",
+        Text,
+        "false",
+        "an audit log: who changed which znode, and whether it was permitted",
+    ),
+    ignored("audit.impl.class", Text, "the audit log is a file, as Slf4jAuditLogger writes it"),
+    honoured("auditlog.dir", Text, "dataDir", "directory of the audit log"),
+    honoured(
+        "auditlog.file",
+        Text,
+        "zookeeper_audit.log",
+        "its file; put aside at 10 MB, ten of them are kept",
+    ),
     honoured(
         "readonlymode.enabled",
         Text,

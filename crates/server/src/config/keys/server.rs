@@ -28,7 +28,7 @@ pub(super) const BASIC: &[Key] = &[
     honoured("maxClientCnxns", Int, "60", "connections from one address; 0: no limit"),
     honoured("maxCnxns", Text, "0", "connections altogether; 0: no limit"),
     honoured("clientPortListenBacklog", Int, "4096", "connections waiting to be accepted"),
-    ignored("clientTcpKeepAlive", Text, "sessions that fall silent expire without it"),
+    honoured("clientTcpKeepAlive", Text, "false", "TCP keep-alive on the connections of clients"),
     honoured(
         "nio.sessionlessCnxnTimeout",
         Text,
@@ -45,7 +45,12 @@ pub(super) const STORAGE: &[Key] = &[
         "4194304",
         "log written between two checkpoints, in KiB; 0 or less: no such limit",
     ),
-    ignored("fsync.warningthresholdms", Text, "slow syncs are not counted by this release"),
+    honoured(
+        "fsync.warningthresholdms",
+        Text,
+        "1000",
+        "a sync of the log that takes longer, in ms, is counted and logged as a warning",
+    ),
     ignored(
         "forceSync",
         Text,

@@ -533,8 +533,7 @@ final class ApacheClient {
         create(client, root + "/e", "", CreateMode.EPHEMERAL);
         order("close");
         client.state(KeeperState.Disconnected);
-        // The session must run out: two ticks beyond its second.
-        Thread.sleep(3_000);
+        order("expired 0x" + Long.toHexString(client.zk.getSessionId()));
         order("open");
         client.state(KeeperState.Expired);
         fails(KeeperException.SessionExpiredException.class, () -> client.zk.exists(root, false));

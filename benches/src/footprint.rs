@@ -1,21 +1,16 @@
 //! What a million small znodes cost: bytes of memory a znode, nanoseconds an operation.
 //!
-//! `cargo run --release -p tree --example footprint [znodes [parents]]`; Linux only. Paths have
+//! `cargo run --release -p benches --bin footprint [znodes [parents]]`; Linux only. Paths have
 //! four components, data 100 bytes; operations go to znodes in a scattered order.
 //! Times are of the processor, so that other processes disturb less.
 
 #![expect(clippy::print_stdout, reason = "printing is what it is for")]
-#![expect(clippy::disallowed_methods, reason = "a measurement reads the clock")]
 
 use std::{hint::black_box, time::Instant};
 
-use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Loader, Millis, Op, Owner, Permissions, Query,
-    SessionId, State,
-};
+use benches::{DATA, apply, create};
+use tree::{CommandFlags, Loader, Op, Query, State};
 
-const DATA_BYTES: usize = 100;
-const DATA: [u8; DATA_BYTES] = [7; DATA_BYTES];
 const OPERATIONS: usize = 1_000_000;
 
 fn main() {
@@ -42,7 +37,7 @@ fn main() {
     report("create", start, znodes);
     println!("create     {worst:>8} us at worst");
     let each = (resident_bytes() - before) / znodes;
-    println!("memory     {each:>8} B a znode, {} beside its data", each - DATA_BYTES);
+    println!("memory     {each:>8} B a znode, {} beside its data", each - DATA.len());
 
     time_operations(&mut state, &paths, parents);
     time_checkpoint(&mut state);
@@ -125,25 +120,6 @@ fn time_deletes(state: &mut State, paths: &[String]) {
 
 fn path(index: usize, parents: usize) -> String {
     format!("/app/services/svc{:03}/node-{index:010}", index % parents)
-}
-
-fn create(state: &mut State, path: &str) {
-    let open = AclEntry { perms: Permissions::ALL, scheme: "world", id: "anyone" };
-    let (data, acl, mode) = (Some(&DATA[..]), Some(vec![open]), CreateMode::Persistent);
-    apply(state, Op::Create { path, data, acl, mode });
-}
-
-fn apply(state: &mut State, op: Op<'_>) {
-    let command = Command {
-        session: SessionId::NONE,
-        owner: Owner(0),
-        xid: 0,
-        flags: CommandFlags::default(),
-        identities: Vec::new(),
-        op,
-    };
-    let outcome = state.apply(Millis(1), &command);
-    assert!(outcome.result.is_ok(), "{outcome:?}");
 }
 
 fn report(what: &str, start: Stopwatch, operations: usize) {

@@ -1,0 +1,197 @@
+//! A server among others: whether it may serve, and what it tells the one that leads.
+//!
+//! How entries are ordered, who leads and who the members are is `raft-log`'s business.
+//! Here is what follows from it for clients: a server serves from when it has caught up
+//! with a leader until it has been out of touch for the shortest session timeout; then it
+//! drops its clients, which go to another server. That a leader was lost and another one
+//! found within that time is nothing that clients notice.
+
+mod barriers;
+mod membership;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use raft_log::{FromPeer, PeerMessage, RaftLog, Role, Status};
+use tokio::{
+    sync::{mpsc, watch},
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+
+use crate::{
+    admin::Mode,
+    service::Service,
+};
+
+pub(crate) use barriers::{Barriers, run as pass_barriers};
+pub(crate) use membership::{config_text, raft_config};
+
+/// How long one attempt to catch up may take before it is made again.
+const CATCH_UP_MAX: Duration = Duration::from_secs(5);
+/// How often a server looks whether it is still in touch.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// Between two attempts to catch up.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// This server's place among the others.
+#[derive(Debug)]
+pub(crate) struct Ensemble {
+    log: Arc<RaftLog>,
+    /// Whether clients are served.
+    serving: AtomicBool,
+    /// Whether this server may start things by itself: it leads, has applied all that was
+    /// decided before, and has given every session a full timeout.
+    leading: AtomicBool,
+    /// Syncs that wait until this server has caught up.
+    pub(crate) barriers: Barriers,
+}
+
+impl Ensemble {
+    /// A server that does not serve yet.
+    pub(crate) fn new(log: Arc<RaftLog>) -> Self {
+        let (serving, leading) = (AtomicBool::new(false), AtomicBool::new(false));
+        Self { log, serving, leading, barriers: Barriers::default() }
+    }
+
+    /// Whether clients are served.
+    pub(crate) fn is_serving(&self) -> bool {
+        self.serving.load(Ordering::Acquire)
+    }
+
+    /// Whether this server may expire sessions and reap znodes.
+    pub(crate) fn is_leading(&self) -> bool {
+        self.leading.load(Ordering::Acquire)
+    }
+
+    /// What it is to its clients.
+    pub(crate) fn mode(&self) -> Mode {
+        match self.log.status().borrow().role {
+            Role::Leading => Mode::Leader,
+            Role::Observing => Mode::Observer,
+            Role::Following | Role::Looking | Role::Joining => Mode::Follower,
+        }
+    }
+
+    /// The last that is known of leader and members.
+    pub(crate) fn status(&self) -> Status {
+        self.log.status().borrow().clone()
+    }
+
+    /// The log, for those who change its members.
+    pub(crate) fn log(&self) -> &RaftLog {
+        &self.log
+    }
+
+    fn is_out_of_touch(&self, patience: Duration) -> bool {
+        self.log.contact_age().is_none_or(|age| age > patience)
+    }
+
+    /// Waits until this server has all that was decided before now.
+    async fn catch_up(&self) -> bool {
+        matches!(timeout(CATCH_UP_MAX, self.log.read_barrier()).await, Ok(Ok(())))
+    }
+}
+
+/// Starts and ends serving as this server gains and loses touch with the others, until told
+/// to stop.
+pub(crate) async fn follow(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+    let Some(ensemble) = &service.ensemble else { return };
+    tokio::select! {
+        () = serve_while_in_touch(&service, ensemble) => {}
+        _ = stop.wait_for(|stop| *stop) => {}
+    }
+    ensemble.leading.store(false, Ordering::Release);
+}
+
+async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
+    let shortest = u64::try_from(service.config.session_timeouts.min_ms).unwrap_or(1);
+    let patience = Duration::from_millis(shortest.max(1));
+    let mut status = ensemble.log.status();
+    loop {
+        // The log ends last, so that its channel is there.
+        let _ = status.wait_for(|status| status.leader.is_some()).await;
+        if ensemble.is_out_of_touch(patience) || !ensemble.catch_up().await {
+            sleep(PAUSE).await;
+            continue;
+        }
+        ensemble.serving.store(true, Ordering::Release);
+        let zxid = service.core.read().last_zxid();
+        tracing::info!(mode = ensemble.mode().name(), %zxid, "serving clients");
+        while !ensemble.is_out_of_touch(patience) {
+            follow_leadership(service, ensemble, &mut status).await;
+        }
+        ensemble.leading.store(false, Ordering::Release);
+        ensemble.serving.store(false, Ordering::Release);
+        tracing::warn!(
+            after_ms = shortest,
+            "out of touch with a quorum: clients are sent away to other servers"
+        );
+        service.core.links.drop_all();
+    }
+}
+
+/// Looks once, soon or when something has changed, who leads.
+async fn follow_leadership(
+    service: &Service,
+    ensemble: &Ensemble,
+    status: &mut watch::Receiver<Status>,
+) {
+    let leads = status.borrow_and_update().role == Role::Leading;
+    if !leads {
+        ensemble.leading.store(false, Ordering::Release);
+    } else if !ensemble.is_leading() && ensemble.catch_up().await {
+        let core = &service.core;
+        core.liveness.restart(&core.read(), core.clock.monotonic_ms());
+        ensemble.leading.store(true, Ordering::Release);
+        tracing::info!("leading: every session has a full timeout");
+    }
+    // Whichever comes first; there is nothing to do about an error.
+    let _ = timeout(LOOK_EVERY, status.changed()).await;
+}
+
+/// Tells the leader, four times a tick, which sessions were heard from here, until told to
+/// stop.
+pub(crate) async fn report_heard(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+    let Some(ensemble) = &service.ensemble else { return };
+    let mut tick = interval(Duration::from_millis(u64::from(service.config.tick_ms / 4).max(1)));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut reported_ms = 0;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+        let now_ms = service.core.clock.monotonic_ms();
+        let heard = service.core.links.heard_since(reported_ms);
+        if heard.is_empty() || ensemble.is_leading() {
+            reported_ms = now_ms;
+        } else if ensemble.log.tell_leader(PeerMessage::SessionsHeard(heard)) {
+            reported_ms = now_ms;
+        }
+    }
+}
+
+/// Takes what the others tell this server while it leads, until told to stop.
+pub(crate) async fn hear_others(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+    let Some(ensemble) = &service.ensemble else { return };
+    let Some(mut messages) = ensemble.log.take_messages() else { return };
+    while let Some(FromPeer { message, .. }) = next(&mut messages, &mut stop).await {
+        let PeerMessage::SessionsHeard(sessions) = message;
+        service.core.liveness.heard(&sessions, service.core.clock.monotonic_ms());
+    }
+}
+
+async fn next(
+    messages: &mut mpsc::Receiver<FromPeer>,
+    stop: &mut watch::Receiver<bool>,
+) -> Option<FromPeer> {
+    tokio::select! {
+        message = messages.recv() => message,
+        _ = stop.wait_for(|stop| *stop) => None,
+    }
+}
