@@ -180,7 +180,11 @@ impl Core {
     /// back. Returns the number of the last own command in the state.
     pub(crate) fn replace_state(&self, state: State) -> u64 {
         let mut present = self.state.write();
-        let last = self.origin.get().map_or(0, |origin| state.last_sequence(*origin));
+        let own = self.origin.get().and_then(|own| {
+            let (run, last) = state.last_sequence(own.node)?;
+            (run == *own).then_some(last)
+        });
+        let last = own.unwrap_or(0);
         *present = state;
         self.applied_sequence.store(last, Ordering::Relaxed);
         let mut awaiting = self.awaiting.lock();
@@ -194,12 +198,7 @@ impl Core {
     }
 
     /// Shows the members in `/zookeeper/config`. A server that stands alone shows none.
-    fn apply_membership(
-        &self,
-        state: &mut State,
-        members: &Members,
-        rung: &mut Vec<Arc<Link>>,
-    ) {
+    fn apply_membership(&self, state: &mut State, members: &Members, rung: &mut Vec<Arc<Link>>) {
         if members.changing || members.members.iter().all(|one| one.server.spec.is_empty()) {
             return;
         }

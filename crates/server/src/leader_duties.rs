@@ -24,7 +24,8 @@ pub(crate) async fn expire_sessions(service: Arc<Service>, mut stop: watch::Rece
         }
         let core = &service.core;
         // What other servers heard comes up to a quarter of a tick later.
-        let late_ms = service.ensemble.as_ref().map_or(0, |_| u64::from(service.config.tick_ms / 2));
+        let late_ms =
+            service.ensemble.as_ref().map_or(0, |_| u64::from(service.config.tick_ms / 2));
         let now_ms = core.clock.monotonic_ms().saturating_sub(late_ms);
         for session in core.liveness.expired(&core.links, now_ms) {
             let owner = core.read().session(session).map(|record| record.owner);

@@ -13,6 +13,7 @@ use raft_log::{RaftLog, RaftLogConfig};
 use session::SessionIds;
 use store::{DataDir, RocksCheckpoints, RocksLog};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tree::OriginId;
 
 use crate::{
     admin::{
@@ -23,7 +24,9 @@ use crate::{
     clock::Clock,
     config::Config,
     core::Core,
-    disk_watch, leader_duties, listener,
+    disk_watch,
+    ensemble::{self, Ensemble},
+    leader_duties, listener,
     machine::CoreMachine,
     measured::{MeasuredCheckpoints, MeasuredDisk},
     service::Service,

@@ -7,10 +7,7 @@ use raft_log::{Members, ServerSpec, transport::Tcp};
 use crate::config::{EnsembleConfig, Member, PeerAddress, Role};
 
 /// What the log has to know of the ensemble.
-pub(crate) fn raft_config(
-    config: &EnsembleConfig,
-    members: &[Member],
-) -> raft_log::EnsembleConfig {
+pub(crate) fn raft_config(config: &EnsembleConfig, members: &[Member]) -> raft_log::EnsembleConfig {
     let own = config.me.addresses.first();
     let listen = match own {
         Some(own) if !config.listen_on_all => joined(&own.host, own.peer_port),

@@ -23,10 +23,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::{
-    admin::Mode,
-    service::Service,
-};
+use crate::{admin::Mode, service::Service};
 
 pub(crate) use barriers::{Barriers, run as pass_barriers};
 pub(crate) use membership::{config_text, raft_config};

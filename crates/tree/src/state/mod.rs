@@ -138,12 +138,6 @@ impl State {
         admitted
     }
 
-    /// The number of the last command of this origin that is in the state; 0 for none.
-    pub fn last_sequence(&self, origin: OriginId) -> u64 {
-        let known = self.origins.get(&origin.node);
-        known.filter(|(run, _)| *run == origin.incarnation).map_or(0, |(_, last)| *last)
-    }
-
     /// The last transaction. Grows with every command, and where a term begins.
     pub fn last_zxid(&self) -> Zxid {
         self.zxid
