@@ -77,7 +77,8 @@ impl DataDir {
                 })?;
                 Identity { incarnation: known.incarnation + 1, ..known }
             }
-            None => Identity { cluster: draw().max(1), node: draw().max(1), incarnation: 1 },
+            // Small numbers stand for servers that have not come yet: see `raft-log`.
+            None => Identity { cluster: draw().max(1), node: draw() | 1 << 63, incarnation: 1 },
         };
         write_atomically(&path, identity.to_text().as_bytes())?;
         Ok(Self { data, log, identity, lock })
@@ -211,7 +212,7 @@ mod tests {
     fn identity_stays_and_starts_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         let first = open(folder.path()).unwrap().identity();
-        assert_eq!(first, Identity { cluster: 8, node: 9, incarnation: 1 });
+        assert_eq!(first, Identity { cluster: 8, node: 9 | 1 << 63, incarnation: 1 });
         let second = open(folder.path()).unwrap().identity();
         assert_eq!(second, Identity { incarnation: 2, ..first });
     }

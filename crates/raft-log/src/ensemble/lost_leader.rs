@@ -16,7 +16,7 @@ use super::Shared;
 use crate::{
     generated::peer as wire,
     peer::{
-        Kind, Lane, Wanted,
+        Identity, Kind, Lane, Wanted,
         convert::{read_log_id, read_vote, wire_log_id, wire_vote},
         dial,
         frame::Frame,
@@ -42,10 +42,11 @@ fn followed(shared: &Shared) -> Option<(Vote, Option<LogId>)> {
     follows.then(|| (metrics.vote, shared.log.last()))
 }
 
-/// A connection from `node` broke. If it led, and is gone, it is replaced.
-pub(crate) async fn suspect(shared: &Arc<Shared>, node: u64) {
+/// A connection from `peer` broke. If it led, and is gone, it is replaced.
+pub(crate) async fn suspect(shared: &Arc<Shared>, peer: Identity) {
+    let Identity { node, incarnation, .. } = peer;
     let Some((vote, last)) = followed(shared) else { return };
-    if vote.leader_id.voted_for != node || !is_gone(shared, node).await {
+    if vote.leader_id.voted_for != node || !is_gone(shared, node, incarnation).await {
         return;
     }
     tracing::info!(term = vote.leader_id.term, "the leader is gone");
@@ -53,7 +54,11 @@ pub(crate) async fn suspect(shared: &Arc<Shared>, node: u64) {
     if !voters.contains(&shared.node) {
         return;
     }
-    let record = wire::LeaderLost { vote: wire_vote(&vote), last: wire_log_id(last) };
+    let record = wire::LeaderLost {
+        vote: wire_vote(&vote),
+        incarnation: incarnation.cast_signed(),
+        last: wire_log_id(last),
+    };
     let others = voters.iter().filter(|voter| **voter != shared.node && **voter != node);
     let mut answers: FuturesUnordered<_> = others
         .map(async |voter| {
@@ -84,15 +89,17 @@ pub(crate) async fn suspect(shared: &Arc<Shared>, node: u64) {
     }
 }
 
-/// Whether nobody takes connections where that node should be.
-async fn is_gone(shared: &Shared, node: u64) -> bool {
+/// Whether nobody takes connections where that node should be, or it was started anew.
+async fn is_gone(shared: &Shared, node: u64, incarnation: u64) -> bool {
     let membership = shared.membership();
     let Some(member) = membership.membership().get_node(&node) else { return true };
     let links = &shared.links;
     let wanted = Wanted::Node(node);
     let dialled = dial(links.transport(), &member.addresses, links.own(), wanted, Lane::Control);
     // One that does not answer at all may come back: only a refusal is a sign.
-    timeout(DIAL_MAX, dialled).await.is_ok_and(|session| session.is_err())
+    timeout(DIAL_MAX, dialled)
+        .await
+        .is_ok_and(|session| session.map_or(true, |there| there.peer.incarnation != incarnation))
 }
 
 /// Answers another voter: whether the leader is lost here, too, and it may stand.
@@ -106,7 +113,7 @@ pub(super) async fn is_lost(shared: &Arc<Shared>, frame: &Frame) -> wire::Answer
     if vote != asked {
         return no("this one follows another leader");
     }
-    if !is_gone(shared, vote.leader_id.voted_for).await {
+    if !is_gone(shared, vote.leader_id.voted_for, record.incarnation.cast_unsigned()).await {
         return no("the leader answers here");
     }
     *shared.gone.lock() = Some((vote.leader_id.term, Instant::now()));

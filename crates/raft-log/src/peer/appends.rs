@@ -1,7 +1,7 @@
 //! The append lane: the leader's entries go out one behind the other without waiting, and
 //! the answers come back in the same order.
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use futures_util::{
@@ -9,6 +9,8 @@ use futures_util::{
     stream::{BoxStream, FuturesOrdered},
 };
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, StreamAppendResult};
+
+use tokio::time::timeout;
 
 use super::{
     Kind, Session,
@@ -25,6 +27,10 @@ use jute::Record as _;
 const IN_FLIGHT_MAX: usize = 64;
 /// Bytes without an answer on one connection, give or take a request.
 const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
+
+/// How long the next answer may take. A slow disk is slower than this only when it is
+/// about to fail; what was appended meanwhile is not sent again.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// The follower's side: appends what comes until the connection ends, which it says.
 pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
@@ -145,7 +151,8 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
             };
             tokio::select! {
                 biased;
-                frame = session.reader.next(), if !self.asked.is_empty() => {
+                frame = timeout(ANSWER_MAX, session.reader.next()), if !self.asked.is_empty() => {
+                    let frame = frame.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
                     let answer = frame.and_then(|frame| match frame.kind {
                         Kind::AppendReply => read_append_reply(&frame.record()?),
                         _ => Err(invalid("an answer to entries was expected")),
