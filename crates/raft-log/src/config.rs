@@ -54,7 +54,8 @@ impl RaftLogConfig {
     pub(crate) fn raft(&self) -> Config {
         Config {
             cluster_name: "rookery".to_owned(),
-            heartbeat_interval: 150,
+            // Also how long the answer to one may take.
+            heartbeat_interval: 250,
             // openraft waits for the leader's lease, which is the longer of the two, and then
             // for one between them: a leader that was cut off is replaced after 1.35 to
             // 1.8 s. One whose process ended is replaced at once: see `ensemble::lost_leader`.

@@ -6,7 +6,7 @@
 //! gone, so that its lease does not count. (openraft's own pre-vote would refuse while
 //! the lease runs; a leader that is merely slow, or cut off, is left to that.)
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openraft::async_runtime::WatchReceiver;
@@ -31,8 +31,8 @@ const ASK_MAX: Duration = Duration::from_millis(700);
 /// How long one whose log reaches less far waits for the others.
 const AFTER_YOU: Duration = Duration::from_millis(300);
 
-/// A server whose log reaches further should stand.
-const BETTER: &str = "this one's log reaches further";
+/// Another server should stand: its log reaches further, or as far and its node id is lower.
+const BETTER: &str = "this one should stand";
 
 /// The leader that is followed, and the last entry here.
 fn followed(shared: &Shared) -> Option<(Vote, Option<LogId>)> {
@@ -103,7 +103,11 @@ async fn is_gone(shared: &Shared, node: u64, incarnation: u64) -> bool {
 }
 
 /// Answers another voter: whether the leader is lost here, too, and it may stand.
-pub(super) async fn is_lost(shared: &Arc<Shared>, frame: &Frame) -> wire::Answer<'static> {
+pub(super) async fn is_lost(
+    shared: &Arc<Shared>,
+    from: Identity,
+    frame: &Frame,
+) -> wire::Answer<'static> {
     let no = |text| wire::Answer { yes: false, text };
     let Ok(record) = frame.record::<wire::LeaderLost>() else { return no("nonsense") };
     let (asked, Ok(theirs)) = (read_vote(record.vote), read_log_id(&record.last)) else {
@@ -117,7 +121,8 @@ pub(super) async fn is_lost(shared: &Arc<Shared>, frame: &Frame) -> wire::Answer
         return no("the leader answers here");
     }
     *shared.gone.lock() = Some((vote.leader_id.term, Instant::now()));
-    if theirs < last {
+    // One of two must stand back, or both vote for themselves.
+    if (theirs, Reverse(from.node)) < (last, Reverse(shared.node)) {
         return no(BETTER);
     }
     wire::Answer { yes: true, text: "" }

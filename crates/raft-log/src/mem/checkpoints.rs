@@ -13,6 +13,8 @@ use crate::{
     disk::LogPosition,
 };
 
+type Values = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// A checkpoint in memory.
 #[derive(Debug, Default)]
 pub struct MemCheckpoints {
@@ -23,7 +25,7 @@ pub struct MemCheckpoints {
 #[derive(Debug, Default)]
 struct Checkpoint {
     meta: Option<CheckpointMeta>,
-    values: BTreeMap<Vec<u8>, Vec<u8>>,
+    values: Values,
 }
 
 impl CheckpointStore for MemCheckpoints {
@@ -94,7 +96,7 @@ fn unexpected() -> CheckpointError {
     CheckpointError::Damaged("what was received is not what was expected".to_owned())
 }
 
-fn to_file(meta: &CheckpointMeta, values: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<u8> {
+fn to_file(meta: &CheckpointMeta, values: &Values) -> Vec<u8> {
     let mut out = Vec::new();
     let applied = meta.applied.unwrap_or_default();
     for number in [u64::from(meta.applied.is_some()), applied.term, applied.index] {
@@ -108,7 +110,7 @@ fn to_file(meta: &CheckpointMeta, values: &BTreeMap<Vec<u8>, Vec<u8>>) -> Vec<u8
     out
 }
 
-fn from_file(file: &[u8]) -> Option<(CheckpointMeta, BTreeMap<Vec<u8>, Vec<u8>>)> {
+fn from_file(file: &[u8]) -> Option<(CheckpointMeta, Values)> {
     let mut rest = file;
     let (known, term, index) = (take_u64(&mut rest)?, take_u64(&mut rest)?, take_u64(&mut rest)?);
     let membership = Bytes::copy_from_slice(take(&mut rest)?);

@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{
     Kind, Session,
     convert::{put_append, read_append, read_append_reply, wire_append_reply},
-    frame::{invalid, put_frame},
+    frame::put_frame,
 };
 use crate::{
     ensemble::Shared,
@@ -42,9 +42,9 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
         let room = pending.len() < IN_FLIGHT_MAX && pending_bytes < IN_FLIGHT_BYTES_MAX;
         tokio::select! {
             frame = reader.next(), if room => {
-                let request = frame.and_then(|frame| match frame.kind {
-                    Kind::Append => Ok((frame.body.len(), read_append(&frame)?)),
-                    _ => Err(invalid("entries were expected")),
+                let request = frame.and_then(|frame| {
+                    let frame = frame.expect(Kind::Append)?;
+                    Ok((frame.body.len(), read_append(&frame)?))
                 });
                 match request {
                     Ok((bytes, (request, quorum_age_ms))) => {
@@ -153,9 +153,8 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
                 biased;
                 frame = timeout(ANSWER_MAX, session.reader.next()), if !self.asked.is_empty() => {
                     let frame = frame.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-                    let answer = frame.and_then(|frame| match frame.kind {
-                        Kind::AppendReply => read_append_reply(&frame.record()?),
-                        _ => Err(invalid("an answer to entries was expected")),
+                    let answer = frame.and_then(|frame| {
+                        read_append_reply(&frame.expect(Kind::AppendReply)?.record()?)
                     });
                     let asked = self.asked.pop_front()?;
                     return Some(answer.map(|answer| result(answer, &asked)));
@@ -181,9 +180,9 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
 }
 
 fn result(answer: AppendEntriesResponse<Types>, asked: &Asked) -> StreamAppendResult<Types> {
-    match answer {
-        // Nothing conflicts with the beginning of the log; a follower that says so is wrong.
-        AppendEntriesResponse::Conflict if asked.prev.is_none() => Ok(None),
-        other => other.into_stream_result(asked.prev, asked.last),
+    // Nothing conflicts with the beginning of the log; a follower that says so is wrong.
+    if answer.is_conflict() && asked.prev.is_none() {
+        return Ok(None);
     }
+    answer.into_stream_result(asked.prev, asked.last)
 }

@@ -155,25 +155,20 @@ async fn greet(
     let answer = timeout(HANDSHAKE_MAX, answer)
         .await
         .map_err(|_| PeerError::Unreachable("it does not answer".to_owned()))??;
-    match answer.kind {
-        Kind::Welcome => {
-            let welcome: wire::Welcome = answer.record()?;
-            let peer = Identity {
-                cluster: welcome.cluster.cast_unsigned(),
-                node: welcome.node.cast_unsigned(),
-                incarnation: welcome.incarnation.cast_unsigned(),
-                server: welcome.server,
-            };
-            check(own, peer, wanted)?;
-            reader.trust();
-            Ok(Session { reader, writer, peer })
-        }
-        Kind::Refusal => {
-            let refusal: wire::Refusal<'_> = answer.record()?;
-            Err(PeerError::from_refusal(refusal.reason, refusal.text))
-        }
-        _ => Err(PeerError::Unreachable("it answers nonsense".to_owned())),
+    if answer.kind == Kind::Refusal {
+        let refusal: wire::Refusal<'_> = answer.record()?;
+        return Err(PeerError::from_refusal(refusal.reason, refusal.text));
     }
+    let welcome: wire::Welcome = answer.expect(Kind::Welcome)?.record()?;
+    let peer = Identity {
+        cluster: welcome.cluster.cast_unsigned(),
+        node: welcome.node.cast_unsigned(),
+        incarnation: welcome.incarnation.cast_unsigned(),
+        server: welcome.server,
+    };
+    check(own, peer, wanted)?;
+    reader.trust();
+    Ok(Session { reader, writer, peer })
 }
 
 /// Whether the other side is the one wanted.
@@ -221,10 +216,7 @@ pub(crate) async fn welcome(
     let hello = timeout(HANDSHAKE_MAX, hello)
         .await
         .map_err(|_| PeerError::Unreachable("it does not say who it is".to_owned()))??;
-    if hello.kind != Kind::Hello {
-        return Err(PeerError::Unreachable("it does not say who it is".to_owned()));
-    }
-    let hello: wire::Hello = hello.record()?;
+    let hello: wire::Hello = hello.expect(Kind::Hello)?.record()?;
     let own = own();
     writer.write(MAGIC).await?;
     match examine(own, &hello) {
