@@ -62,14 +62,14 @@ pub(crate) async fn send(
     if wanted.kind == Kind::Installed {
         return installed(&wanted);
     }
-    let wanted: wire::Wanted = wanted.record()?;
+    let wanted: wire::Wanted = wanted.expect(Kind::Wanted)?.record()?;
     if wanted.present.len() != frozen.files().len() {
         return Err(invalid("an answer about other files than were offered").into());
     }
     for (file, present) in wanted.present.iter().enumerate() {
         send_file(&mut session, &frozen, file, present).await?;
     }
-    installed(&next(&mut session, INSTALL_MAX).await?)
+    installed(&next(&mut session, INSTALL_MAX).await?.expect(Kind::Installed)?)
 }
 
 async fn next(session: &mut Session, patience: Duration) -> io::Result<Frame> {
@@ -77,9 +77,6 @@ async fn next(session: &mut Session, patience: Duration) -> io::Result<Frame> {
 }
 
 fn installed(frame: &Frame) -> Result<SnapshotResponse<Types>, PeerError> {
-    if frame.kind != Kind::Installed {
-        return Err(invalid("a checkpoint was to be installed").into());
-    }
     let record: wire::Installed<'_> = frame.record()?;
     if record.yes {
         return Ok(SnapshotResponse::new(read_vote(record.vote)));
@@ -164,10 +161,7 @@ fn checksum(
 
 /// The side that is behind: takes what it lacks, and installs it.
 pub(crate) async fn receive(mut session: Session, shared: &Arc<Shared>) -> io::Result<()> {
-    let frame = next(&mut session, IDLE_MAX).await?;
-    if frame.kind != Kind::Offer {
-        return Err(invalid("a checkpoint was to be offered"));
-    }
+    let frame = next(&mut session, IDLE_MAX).await?.expect(Kind::Offer)?;
     let offer: wire::Offer<'_> = frame.record()?;
     // One at a time: two leaders, or one that tried again, must not write the same files.
     let _receiving = shared.receiving.lock().await;
@@ -248,10 +242,7 @@ async fn take(
         present.iter().map(|present| present.bytes.cast_unsigned()).collect();
     let mut complete = 0;
     while complete < count {
-        let frame = next(session, IDLE_MAX).await?;
-        if frame.kind != Kind::Chunk {
-            return Err(invalid("a part of a file was expected"));
-        }
+        let frame = next(session, IDLE_MAX).await?.expect(Kind::Chunk)?;
         let (file, offset, bytes) = {
             let chunk: wire::Chunk<'_> = frame.record()?;
             let file = usize::try_from(chunk.file).map_err(io::Error::other)?;

@@ -4,8 +4,8 @@ use openraft::{Config, SnapshotPolicy};
 
 use crate::ensemble::EnsembleConfig;
 
-/// Entries that servers of an ensemble keep behind a checkpoint, at least: what a follower
-/// missed that was away for a moment.
+/// Entries that servers of an ensemble keep behind a checkpoint: what a follower missed that
+/// was away for a moment. At full load a few seconds, at most some 2 GiB of disk.
 const ENSEMBLE_KEEP_ENTRIES: u64 = 10_000;
 
 /// What can be chosen about the log.
@@ -44,11 +44,18 @@ impl RaftLogConfig {
         }
     }
 
+    /// With the other servers, and entries kept for those that are away for a moment.
+    #[must_use]
+    pub fn with_ensemble(self, ensemble: EnsembleConfig) -> Self {
+        Self { keep_entries: ENSEMBLE_KEEP_ENTRIES, ensemble: Some(ensemble), ..self }
+    }
+
     /// openraft's own configuration.
     pub(crate) fn raft(&self) -> Config {
         Config {
             cluster_name: "rookery".to_owned(),
-            heartbeat_interval: 150,
+            // Also how long the answer to one may take.
+            heartbeat_interval: 250,
             // openraft waits for the leader's lease, which is the longer of the two, and then
             // for one between them: a leader that was cut off is replaced after 1.35 to
             // 1.8 s. One whose process ended is replaced at once: see `ensemble::lost_leader`.
@@ -62,10 +69,7 @@ impl RaftLogConfig {
             quorum_loss_probe_interval: Some(2000),
             // Checkpoints are taken by bytes and commands, see `machine`.
             snapshot_policy: SnapshotPolicy::Never,
-            max_in_snapshot_log_to_keep: self
-                .ensemble
-                .as_ref()
-                .map_or(self.keep_entries, |_| self.keep_entries.max(ENSEMBLE_KEEP_ENTRIES)),
+            max_in_snapshot_log_to_keep: self.keep_entries,
             purge_batch_size: 1,
             install_snapshot_timeout: 600_000,
             max_payload_entries: 1024,

@@ -217,12 +217,10 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                 return told.err().unwrap_or_else(|| io::Error::other("a batch was refused"));
             }
             frame = reader.next(), if answers.len() < IN_HAND_MAX => {
-                let entry = frame.and_then(|frame| match frame.kind {
-                    Kind::Forward => {
-                        let record: wire::Forward<'_> = frame.record()?;
-                        Ok(frame.body.slice_ref(record.entry))
-                    }
-                    _ => Err(invalid("commands were expected")),
+                let entry = frame.and_then(|frame| {
+                    let frame = frame.expect(Kind::Forward)?;
+                    let record: wire::Forward<'_> = frame.record()?;
+                    Ok(frame.body.slice_ref(record.entry))
                 });
                 let entry = match entry {
                     Ok(entry) if codec::origin(&entry).is_some_and(|origin| {

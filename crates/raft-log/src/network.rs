@@ -15,6 +15,8 @@ use openraft::{
     },
 };
 
+use tokio::task::JoinHandle;
+
 use crate::{
     checkpoint_transfer,
     ensemble::Shared,
@@ -38,7 +40,7 @@ impl RaftNetworkFactory<Types> for Network {
 
     async fn new_client(&mut self, target: u64, member: &Member) -> Way {
         let shared = Arc::clone(&self.0);
-        Way { shared, target, member: member.clone(), appends: None }
+        Way { shared, target, member: member.clone(), appends: None, dialling: None }
     }
 }
 
@@ -50,6 +52,17 @@ pub(crate) struct Way {
     member: Member,
     /// The append lane, while no stream uses it.
     appends: Option<Session>,
+    /// The append lane, while it is made. openraft gives up on a sign of life sooner than a
+    /// far server is dialled; the next one then finds the connection made.
+    dialling: Option<JoinHandle<Result<Session, PeerError>>>,
+}
+
+impl Drop for Way {
+    fn drop(&mut self) {
+        if let Some(dialling) = &self.dialling {
+            dialling.abort();
+        }
+    }
 }
 
 /// An error that makes openraft pause before it tries again.
@@ -90,9 +103,17 @@ impl Way {
         if let Some(session) = self.appends.take() {
             return Ok(session);
         }
-        let links = &self.shared.links;
-        let wanted = Wanted::Node(self.target);
-        dial(links.transport(), &self.member.addresses, links.own(), wanted, Lane::Append).await
+        let dialling = self.dialling.get_or_insert_with(|| {
+            let (shared, addresses) = (Arc::clone(&self.shared), self.member.addresses.clone());
+            let wanted = Wanted::Node(self.target);
+            tokio::spawn(async move {
+                let links = &shared.links;
+                dial(links.transport(), &addresses, links.own(), wanted, Lane::Append).await
+            })
+        });
+        let dialled = dialling.await;
+        self.dialling = None;
+        dialled.unwrap_or_else(|error| Err(PeerError::Unreachable(error.to_string())))
     }
 }
 

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use openraft::{Instant as _, Raft, ServerState, async_runtime::WatchReceiver};
+use openraft::{Raft, ServerState, async_runtime::WatchReceiver};
 use parking_lot::Mutex;
 use thiserror::Error;
 use tokio::{
@@ -21,8 +21,8 @@ use crate::{
     config::RaftLogConfig,
     disk::{LogDisk, LogPosition},
     ensemble::{
-        ChangeError, FromPeer, Lag, MESSAGES_MAX, MemberChange, Own, PeerMessage, PeerRef, Role,
-        Shared, Status, ThisRaft, ensure_joint_ends, found_or_join, hand_over_locally,
+        ChangeError, FromPeer, Lag, MESSAGES_MAX, MemberChange, Own, PeerMessage, Role, Shared,
+        Status, ThisRaft, ensure_joint_ends, found_or_join, hand_over_locally,
     },
     forward,
     log::Log,
@@ -277,32 +277,6 @@ impl RaftLog {
         work: impl Future<Output = T> + Send + 'static,
     ) -> Option<T> {
         self.runtime.spawn(work).await.ok()
-    }
-}
-
-impl Shared {
-    /// Up to where must be applied to be up to date; none without a leader.
-    async fn read_index(&self) -> Option<u64> {
-        let role = self.status.borrow().role;
-        match role {
-            Role::Leading => crate::ensemble::leader_read_index(self).await,
-            Role::Joining | Role::Looking => None,
-            Role::Following | Role::Observing => self.leaders_read_index().await,
-        }
-    }
-
-    fn lags(&self) -> Vec<Lag> {
-        let metrics = self.raft().metrics();
-        let metrics = metrics.borrow_watched();
-        let (Some(replication), Some(heard)) = (&metrics.replication, &metrics.heartbeat) else {
-            return Vec::new();
-        };
-        let lag = |(node, member): (&u64, &Member)| Lag {
-            peer: PeerRef { node: *node, server_id: member.server_id },
-            matched: replication.get(node).and_then(|at| at.as_ref().map(|at| at.index)),
-            heard: heard.get(node).and_then(|at| at.map(|at| at.elapsed())),
-        };
-        metrics.membership_config.membership().nodes().map(lag).collect()
     }
 }
 

@@ -80,11 +80,16 @@ impl DataDir {
                 })?;
                 Identity { incarnation: known.incarnation + 1, ..known }
             }
+<<<<<<< HEAD
             None => {
                 refuse_zookeepers(data_dir)?;
                 refuse_zookeepers(log_dir)?;
                 Identity { cluster: draw().max(1), node: draw().max(1), incarnation: 1 }
             }
+=======
+            // Small numbers stand for servers that have not come yet: see `raft-log`.
+            None => Identity { cluster: draw().max(1), node: draw() | 1 << 63, incarnation: 1 },
+>>>>>>> ensemble
         };
         write_atomically(&path, identity.to_text().as_bytes())?;
         Ok(Self { data, log, identity, lock })
@@ -237,7 +242,7 @@ mod tests {
     fn identity_stays_and_starts_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         let first = open(folder.path()).unwrap().identity();
-        assert_eq!(first, Identity { cluster: 8, node: 9, incarnation: 1 });
+        assert_eq!(first, Identity { cluster: 8, node: 9 | 1 << 63, incarnation: 1 });
         let second = open(folder.path()).unwrap().identity();
         assert_eq!(second, Identity { incarnation: 2, ..first });
     }

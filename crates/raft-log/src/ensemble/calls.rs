@@ -34,7 +34,9 @@ pub(crate) async fn answer(
             };
             Reply::new(frame.kind, &wire::Answer { yes: text.is_empty(), text: &text })
         }
-        Kind::LeaderLost => Reply::new(frame.kind, &lost_leader::is_lost(shared, frame).await),
+        Kind::LeaderLost => {
+            Reply::new(frame.kind, &lost_leader::is_lost(shared, from, frame).await)
+        }
         Kind::ReadIndex => Reply::new(frame.kind, &read_index(shared).await),
         Kind::Probe => Reply::new(frame.kind, &probe(shared)),
         Kind::Prepare => {
@@ -88,7 +90,7 @@ async fn read_index(shared: &Shared) -> wire::ReadIndexReply {
 
 /// Up to where a server must have applied to be up to date; none when this one does not
 /// lead.
-pub(crate) async fn leader_read_index(shared: &Shared) -> Option<u64> {
+pub(super) async fn leader_read_index(shared: &Shared) -> Option<u64> {
     if shared.status.borrow().role != Role::Leading {
         return None;
     }

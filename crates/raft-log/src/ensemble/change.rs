@@ -122,16 +122,18 @@ pub(super) async fn answer(shared: &Arc<Shared>, frame: &Frame) -> Reply {
     if shared.status.borrow().role != Role::Leading {
         return reply(&Err(ChangeError::NoLeader));
     }
-    let outcome = match frame.kind {
-        Kind::Join => join(shared, frame).await,
-        Kind::HandOver => match wire::HandOver::from_exact_bytes(&frame.body) {
+    let outcome = if frame.kind == Kind::Join {
+        join(shared, frame).await
+    } else if frame.kind == Kind::HandOver {
+        match wire::HandOver::from_exact_bytes(&frame.body) {
             Ok(record) => hand_over_locally(shared, (record.to >= 0).then_some(record.to)).await,
             Err(error) => Err(ChangeError::Invalid(error.to_string())),
-        },
-        _ => match wire::ChangeMembers::from_exact_bytes(&frame.body) {
+        }
+    } else {
+        match wire::ChangeMembers::from_exact_bytes(&frame.body) {
             Ok(record) => change_locally(shared, read_change(&record)).await,
             Err(error) => Err(ChangeError::Invalid(error.to_string())),
-        },
+        }
     };
     reply(&outcome)
 }
@@ -209,10 +211,11 @@ pub(super) async fn change(
     changed.map(|response| response.log_id.index).map_err(change_error)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is what `map_err` gives")]
 fn change_error(error: RaftError<Types, ClientWriteError<Types>>) -> ChangeError {
-    match error {
+    match &error {
         RaftError::APIError(ClientWriteError::ForwardToLeader(_)) => ChangeError::NoLeader,
-        other => ChangeError::Failed(other.to_string()),
+        RaftError::APIError(_) | RaftError::Fatal(_) => ChangeError::Failed(error.to_string()),
     }
 }
 

@@ -6,7 +6,7 @@
 //! gone, so that its lease does not count. (openraft's own pre-vote would refuse while
 //! the lease runs; a leader that is merely slow, or cut off, is left to that.)
 
-use std::{sync::Arc, time::Duration};
+use std::{cmp::Reverse, sync::Arc, time::Duration};
 
 use futures_util::{StreamExt, stream::FuturesUnordered};
 use openraft::async_runtime::WatchReceiver;
@@ -16,7 +16,7 @@ use super::Shared;
 use crate::{
     generated::peer as wire,
     peer::{
-        Kind, Lane, Wanted,
+        Identity, Kind, Lane, Wanted,
         convert::{read_log_id, read_vote, wire_log_id, wire_vote},
         dial,
         frame::Frame,
@@ -31,8 +31,8 @@ const ASK_MAX: Duration = Duration::from_millis(700);
 /// How long one whose log reaches less far waits for the others.
 const AFTER_YOU: Duration = Duration::from_millis(300);
 
-/// A server whose log reaches further should stand.
-const BETTER: &str = "this one's log reaches further";
+/// Another server should stand: its log reaches further, or as far and its node id is lower.
+const BETTER: &str = "this one should stand";
 
 /// The leader that is followed, and the last entry here.
 fn followed(shared: &Shared) -> Option<(Vote, Option<LogId>)> {
@@ -42,10 +42,11 @@ fn followed(shared: &Shared) -> Option<(Vote, Option<LogId>)> {
     follows.then(|| (metrics.vote, shared.log.last()))
 }
 
-/// A connection from `node` broke. If it led, and is gone, it is replaced.
-pub(crate) async fn suspect(shared: &Arc<Shared>, node: u64) {
+/// A connection from `peer` broke. If it led, and is gone, it is replaced.
+pub(crate) async fn suspect(shared: &Arc<Shared>, peer: Identity) {
+    let Identity { node, incarnation, .. } = peer;
     let Some((vote, last)) = followed(shared) else { return };
-    if vote.leader_id.voted_for != node || !is_gone(shared, node).await {
+    if vote.leader_id.voted_for != node || !is_gone(shared, node, incarnation).await {
         return;
     }
     tracing::info!(term = vote.leader_id.term, "the leader is gone");
@@ -53,7 +54,11 @@ pub(crate) async fn suspect(shared: &Arc<Shared>, node: u64) {
     if !voters.contains(&shared.node) {
         return;
     }
-    let record = wire::LeaderLost { vote: wire_vote(&vote), last: wire_log_id(last) };
+    let record = wire::LeaderLost {
+        vote: wire_vote(&vote),
+        incarnation: incarnation.cast_signed(),
+        last: wire_log_id(last),
+    };
     let others = voters.iter().filter(|voter| **voter != shared.node && **voter != node);
     let mut answers: FuturesUnordered<_> = others
         .map(async |voter| {
@@ -84,19 +89,25 @@ pub(crate) async fn suspect(shared: &Arc<Shared>, node: u64) {
     }
 }
 
-/// Whether nobody takes connections where that node should be.
-async fn is_gone(shared: &Shared, node: u64) -> bool {
+/// Whether nobody takes connections where that node should be, or it was started anew.
+async fn is_gone(shared: &Shared, node: u64, incarnation: u64) -> bool {
     let membership = shared.membership();
     let Some(member) = membership.membership().get_node(&node) else { return true };
     let links = &shared.links;
     let wanted = Wanted::Node(node);
     let dialled = dial(links.transport(), &member.addresses, links.own(), wanted, Lane::Control);
     // One that does not answer at all may come back: only a refusal is a sign.
-    timeout(DIAL_MAX, dialled).await.is_ok_and(|session| session.is_err())
+    timeout(DIAL_MAX, dialled)
+        .await
+        .is_ok_and(|session| session.map_or(true, |there| there.peer.incarnation != incarnation))
 }
 
 /// Answers another voter: whether the leader is lost here, too, and it may stand.
-pub(super) async fn is_lost(shared: &Arc<Shared>, frame: &Frame) -> wire::Answer<'static> {
+pub(super) async fn is_lost(
+    shared: &Arc<Shared>,
+    from: Identity,
+    frame: &Frame,
+) -> wire::Answer<'static> {
     let no = |text| wire::Answer { yes: false, text };
     let Ok(record) = frame.record::<wire::LeaderLost>() else { return no("nonsense") };
     let (asked, Ok(theirs)) = (read_vote(record.vote), read_log_id(&record.last)) else {
@@ -106,11 +117,12 @@ pub(super) async fn is_lost(shared: &Arc<Shared>, frame: &Frame) -> wire::Answer
     if vote != asked {
         return no("this one follows another leader");
     }
-    if !is_gone(shared, vote.leader_id.voted_for).await {
+    if !is_gone(shared, vote.leader_id.voted_for, record.incarnation.cast_unsigned()).await {
         return no("the leader answers here");
     }
     *shared.gone.lock() = Some((vote.leader_id.term, Instant::now()));
-    if theirs < last {
+    // One of two must stand back, or both vote for themselves.
+    if (theirs, Reverse(from.node)) < (last, Reverse(shared.node)) {
         return no(BETTER);
     }
     wire::Answer { yes: true, text: "" }

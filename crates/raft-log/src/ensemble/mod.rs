@@ -1,6 +1,7 @@
 //! What makes several servers one: who belongs to it, who leads, and what they say to each
 //! other besides the log.
 
+mod asking;
 mod calls;
 mod change;
 mod contact;
@@ -16,7 +17,7 @@ pub use members::{MemberView, Members, ServerSpec};
 pub use shared::{FromPeer, PeerMessage};
 pub use status::{Lag, PeerRef, Role, Status};
 
-pub(crate) use calls::{answer, leader_read_index};
+pub(crate) use calls::answer;
 pub(crate) use change::{ensure_joint_ends, hand_over_locally};
 pub(crate) use contact::Contact;
 pub(crate) use founding::found_or_join;

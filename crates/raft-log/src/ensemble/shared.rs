@@ -83,9 +83,6 @@ pub(crate) struct Shared {
 /// How long it counts that a leader was lost.
 const GONE_FOR: Duration = Duration::from_secs(2);
 
-/// How long the leader may take to learn that it still leads.
-const READ_INDEX_MAX: Duration = Duration::from_secs(3);
-
 /// Who this server is, and in which cluster.
 pub(crate) struct Own {
     pub(crate) node: u64,
@@ -244,15 +241,6 @@ impl Shared {
             *known = status;
             changed
         });
-    }
-
-    /// What the leader, another server, says one must have applied to be up to date.
-    pub(crate) async fn leaders_read_index(&self) -> Option<u64> {
-        let link = self.link_to_leader()?;
-        let answer = link.call(Kind::ReadIndex, &wire::Ask { reserved: 0 }, READ_INDEX_MAX).await;
-        let answer = answer.ok()?;
-        let reply: wire::ReadIndexReply = answer.record().ok()?;
-        reply.known.then_some(reply.index.cast_unsigned())
     }
 
     /// The link to the leader, if there is one and it is another server.

@@ -347,19 +347,23 @@ impl<'a> Record<'a> for Transfer {
 pub struct LeaderLost {
     /// The leader's.
     pub vote: Vote,
+    /// Which of the leader's starts it was.
+    pub incarnation: i64,
     /// The last entry of the one who asks.
     pub last: Vec<Position>,
 }
 
 impl<'a> Record<'a> for LeaderLost {
-    const BYTES_MIN: usize = 21;
+    const BYTES_MIN: usize = 29;
     fn decode(input: Input<'a>) -> Decoded<'a, Self> {
         let (input, vote) = Vote::decode(input)?;
+        let (input, incarnation) = jute::long("incarnation", input)?;
         let (input, last) = jute::vector("last", 16, input, Position::decode)?;
-        Ok((input, Self { vote, last }))
+        Ok((input, Self { vote, incarnation, last }))
     }
     fn encode(&self, out: &mut BytesMut) {
         self.vote.encode(out);
+        jute::put_long(out, self.incarnation);
         jute::put_vector(out, &self.last, |out, item| item.encode(out));
     }
 }

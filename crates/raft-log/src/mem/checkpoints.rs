@@ -13,6 +13,8 @@ use crate::{
     disk::LogPosition,
 };
 
+type Values = BTreeMap<Vec<u8>, Vec<u8>>;
+
 /// A checkpoint in memory.
 #[derive(Debug, Default)]
 pub struct MemCheckpoints {
@@ -23,7 +25,7 @@ pub struct MemCheckpoints {
 #[derive(Debug, Default)]
 struct Checkpoint {
     meta: Option<CheckpointMeta>,
-    values: BTreeMap<Vec<u8>, Vec<u8>>,
+    values: Values,
 }
 
 impl CheckpointStore for MemCheckpoints {
@@ -94,9 +96,12 @@ fn unexpected() -> CheckpointError {
     CheckpointError::Damaged("what was received is not what was expected".to_owned())
 }
 
+<<<<<<< HEAD
 /// Keys and values of a checkpoint.
 type Values = BTreeMap<Vec<u8>, Vec<u8>>;
 
+=======
+>>>>>>> ensemble
 fn to_file(meta: &CheckpointMeta, values: &Values) -> Vec<u8> {
     let mut out = Vec::new();
     let applied = meta.applied.unwrap_or_default();

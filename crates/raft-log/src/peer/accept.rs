@@ -68,7 +68,7 @@ async fn serve(connection: Connection, shared: &Arc<Shared>) {
     };
     tracing::debug!(server = peer.server, ?lane, error = %ended, "a connection ended");
     if lane == Lane::Append {
-        suspect(shared, peer.node).await;
+        suspect(shared, peer).await;
     }
 }
 

@@ -1,7 +1,7 @@
 //! The append lane: the leader's entries go out one behind the other without waiting, and
 //! the answers come back in the same order.
 
-use std::{collections::VecDeque, io, sync::Arc};
+use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use futures_util::{
@@ -10,10 +10,12 @@ use futures_util::{
 };
 use openraft::raft::{AppendEntriesRequest, AppendEntriesResponse, StreamAppendResult};
 
+use tokio::time::timeout;
+
 use super::{
     Kind, Session,
     convert::{put_append, read_append, read_append_reply, wire_append_reply},
-    frame::{invalid, put_frame},
+    frame::put_frame,
 };
 use crate::{
     ensemble::Shared,
@@ -26,6 +28,10 @@ const IN_FLIGHT_MAX: usize = 64;
 /// Bytes without an answer on one connection, give or take a request.
 const IN_FLIGHT_BYTES_MAX: usize = 8 << 20;
 
+/// How long the next answer may take. A slow disk is slower than this only when it is
+/// about to fail; what was appended meanwhile is not sent again.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+
 /// The follower's side: appends what comes until the connection ends, which it says.
 pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
     let Session { mut reader, mut writer, .. } = session;
@@ -36,9 +42,9 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
         let room = pending.len() < IN_FLIGHT_MAX && pending_bytes < IN_FLIGHT_BYTES_MAX;
         tokio::select! {
             frame = reader.next(), if room => {
-                let request = frame.and_then(|frame| match frame.kind {
-                    Kind::Append => Ok((frame.body.len(), read_append(&frame)?)),
-                    _ => Err(invalid("entries were expected")),
+                let request = frame.and_then(|frame| {
+                    let frame = frame.expect(Kind::Append)?;
+                    Ok((frame.body.len(), read_append(&frame)?))
                 });
                 match request {
                     Ok((bytes, (request, quorum_age_ms))) => {
@@ -145,10 +151,10 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
             };
             tokio::select! {
                 biased;
-                frame = session.reader.next(), if !self.asked.is_empty() => {
-                    let answer = frame.and_then(|frame| match frame.kind {
-                        Kind::AppendReply => read_append_reply(&frame.record()?),
-                        _ => Err(invalid("an answer to entries was expected")),
+                frame = timeout(ANSWER_MAX, session.reader.next()), if !self.asked.is_empty() => {
+                    let frame = frame.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+                    let answer = frame.and_then(|frame| {
+                        read_append_reply(&frame.expect(Kind::AppendReply)?.record()?)
                     });
                     let asked = self.asked.pop_front()?;
                     return Some(answer.map(|answer| result(answer, &asked)));
@@ -174,9 +180,9 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
 }
 
 fn result(answer: AppendEntriesResponse<Types>, asked: &Asked) -> StreamAppendResult<Types> {
-    match answer {
-        // Nothing conflicts with the beginning of the log; a follower that says so is wrong.
-        AppendEntriesResponse::Conflict if asked.prev.is_none() => Ok(None),
-        other => other.into_stream_result(asked.prev, asked.last),
+    // Nothing conflicts with the beginning of the log; a follower that says so is wrong.
+    if answer.is_conflict() && asked.prev.is_none() {
+        return Ok(None);
     }
+    answer.into_stream_result(asked.prev, asked.last)
 }

@@ -102,6 +102,14 @@ impl Frame {
         Ok(Self { kind, body: payload })
     }
 
+    /// The frame, if it is of that kind.
+    pub(crate) fn expect(self, kind: Kind) -> io::Result<Self> {
+        if self.kind == kind {
+            return Ok(self);
+        }
+        Err(invalid(&format!("{kind:?} was expected, not {:?}", self.kind)))
+    }
+
     /// The record, exactly.
     pub(crate) fn record<'f, R: Record<'f>>(&'f self) -> io::Result<R> {
         R::from_exact_bytes(&self.body).map_err(|error| invalid(&error.to_string()))

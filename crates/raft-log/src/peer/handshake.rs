@@ -155,25 +155,20 @@ async fn greet(
     let answer = timeout(HANDSHAKE_MAX, answer)
         .await
         .map_err(|_| PeerError::Unreachable("it does not answer".to_owned()))??;
-    match answer.kind {
-        Kind::Welcome => {
-            let welcome: wire::Welcome = answer.record()?;
-            let peer = Identity {
-                cluster: welcome.cluster.cast_unsigned(),
-                node: welcome.node.cast_unsigned(),
-                incarnation: welcome.incarnation.cast_unsigned(),
-                server: welcome.server,
-            };
-            check(own, peer, wanted)?;
-            reader.trust();
-            Ok(Session { reader, writer, peer })
-        }
-        Kind::Refusal => {
-            let refusal: wire::Refusal<'_> = answer.record()?;
-            Err(PeerError::from_refusal(refusal.reason, refusal.text))
-        }
-        _ => Err(PeerError::Unreachable("it answers nonsense".to_owned())),
+    if answer.kind == Kind::Refusal {
+        let refusal: wire::Refusal<'_> = answer.record()?;
+        return Err(PeerError::from_refusal(refusal.reason, refusal.text));
     }
+    let welcome: wire::Welcome = answer.expect(Kind::Welcome)?.record()?;
+    let peer = Identity {
+        cluster: welcome.cluster.cast_unsigned(),
+        node: welcome.node.cast_unsigned(),
+        incarnation: welcome.incarnation.cast_unsigned(),
+        server: welcome.server,
+    };
+    check(own, peer, wanted)?;
+    reader.trust();
+    Ok(Session { reader, writer, peer })
 }
 
 /// Whether the other side is the one wanted.
@@ -221,10 +216,7 @@ pub(crate) async fn welcome(
     let hello = timeout(HANDSHAKE_MAX, hello)
         .await
         .map_err(|_| PeerError::Unreachable("it does not say who it is".to_owned()))??;
-    if hello.kind != Kind::Hello {
-        return Err(PeerError::Unreachable("it does not say who it is".to_owned()));
-    }
-    let hello: wire::Hello = hello.record()?;
+    let hello: wire::Hello = hello.expect(Kind::Hello)?.record()?;
     let own = own();
     writer.write(MAGIC).await?;
     match examine(own, &hello) {
@@ -276,4 +268,95 @@ fn examine(own: Identity, hello: &wire::Hello) -> Result<(Identity, Lane), PeerE
         )));
     }
     Ok((peer, lane))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{duplex, split};
+
+    use super::*;
+
+    const FIRST: Identity = Identity { cluster: 9, node: 100, incarnation: 1, server: 1 };
+    const SECOND: Identity = Identity { cluster: 9, node: 200, incarnation: 5, server: 2 };
+
+    /// What both sides make of each other.
+    async fn meet(
+        dialling: Identity,
+        wanted: Wanted,
+        dialled: Identity,
+    ) -> (Result<Identity, PeerError>, Result<(Identity, Lane), PeerError>) {
+        let connection = |stream| {
+            let (reader, writer) = split(stream);
+            let (reader, writer) = (Box::new(reader), Box::new(writer));
+            Connection { reader, writer, peer: "memory".to_owned() }
+        };
+        let (one, other) = duplex(1024);
+        let (greeted, welcomed) = tokio::join!(
+            greet(connection(one), dialling, wanted, Lane::Forward),
+            welcome(connection(other), || dialled),
+        );
+        let welcomed = welcomed.map(|(session, lane)| (session.peer, lane));
+        (greeted.map(|session| session.peer), welcomed)
+    }
+
+    #[tokio::test]
+    async fn both_sides_learn_who_the_other_is() {
+        for wanted in [Wanted::Node(200), Wanted::Server(2)] {
+            let met = meet(FIRST, wanted, SECOND).await;
+            assert_eq!(met, (Ok(SECOND), Ok((FIRST, Lane::Forward))));
+        }
+        let fresh = Identity { cluster: 0, ..FIRST };
+        assert_eq!(meet(fresh, Wanted::Server(2), SECOND).await.0, Ok(SECOND), "no cluster yet");
+    }
+
+    #[tokio::test]
+    async fn another_cluster_is_refused_on_both_sides() {
+        let other = Identity { cluster: 8, ..FIRST };
+        let (greeted, welcomed) = meet(other, Wanted::Node(200), SECOND).await;
+        let (greeted, welcomed) = (greeted.unwrap_err(), welcomed.unwrap_err());
+        assert_eq!(greeted, welcomed, "both say the same");
+        assert!(matches!(greeted, PeerError::WrongCluster(_)), "{greeted}");
+        assert!(
+            greeted.to_string().contains("server.1 is of cluster 0000000000000008"),
+            "{greeted}"
+        );
+    }
+
+    #[tokio::test]
+    async fn another_node_under_the_same_number_is_refused() {
+        let (greeted, _) = meet(FIRST, Wanted::Node(201), SECOND).await;
+        assert!(matches!(greeted, Err(PeerError::WrongServer(_))), "{greeted:?}");
+        let (greeted, _) = meet(FIRST, Wanted::Server(3), SECOND).await;
+        assert!(matches!(greeted, Err(PeerError::WrongServer(_))), "{greeted:?}");
+        let twin = Identity { node: 300, ..SECOND };
+        let (greeted, _) = meet(twin, Wanted::Node(200), SECOND).await;
+        assert!(matches!(greeted, Err(PeerError::WrongServer(_))), "{greeted:?}");
+    }
+
+    #[tokio::test]
+    async fn another_version_is_refused_by_both_numbers() {
+        let hello = wire::Hello {
+            version_min: 7,
+            version_max: 9,
+            cluster: 9,
+            node: 100,
+            incarnation: 1,
+            server: 1,
+            to_node: 200,
+            to_server: -1,
+            lane: Lane::Control.number(),
+        };
+        let error = examine(SECOND, &hello).unwrap_err();
+        assert!(matches!(error, PeerError::WrongVersion(_)), "{error}");
+        assert!(error.to_string().contains("7 to 9") && error.to_string().contains("speaks 1"));
+    }
+
+    #[tokio::test]
+    async fn a_zookeeper_that_dials_is_told_nothing() {
+        let (reader, writer) =
+            (Box::new(&b"\0\0\0\x2ahello, this is no rookery"[..]), tokio::io::sink());
+        let connection = Connection { reader, writer: Box::new(writer), peer: "memory".to_owned() };
+        let error = welcome(connection, || SECOND).await.map(drop).unwrap_err();
+        assert!(error.to_string().contains("does not speak the protocol"), "{error}");
+    }
 }

@@ -187,11 +187,7 @@ fn put_call(out: &mut BytesMut, id: i64, request: &Outgoing) {
 }
 
 async fn next_reply(reader: &mut FrameReader) -> io::Result<(i64, Frame)> {
-    let frame = reader.next().await?;
-    match frame.kind {
-        Kind::Reply => unwrap_call(frame),
-        _ => Err(invalid("an answer was expected")),
-    }
+    unwrap_call(reader.next().await?.expect(Kind::Reply)?)
 }
 
 /// The id, and the frame within a Call or a Reply.
@@ -231,11 +227,7 @@ impl Calls {
 
     /// The next request, and how to answer it; others can be taken before it is.
     pub(crate) async fn next(&mut self) -> io::Result<(Frame, Answerer)> {
-        let frame = self.reader.next().await?;
-        if frame.kind != Kind::Call {
-            return Err(invalid("a request was expected"));
-        }
-        let (id, frame) = unwrap_call(frame)?;
+        let (id, frame) = unwrap_call(self.reader.next().await?.expect(Kind::Call)?)?;
         Ok((frame, Answerer { id, writer: Arc::downgrade(&self.writer) }))
     }
 }

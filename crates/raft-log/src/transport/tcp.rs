@@ -2,6 +2,7 @@
 
 use std::{io, time::Duration};
 
+use rustix::net::sockopt;
 use tokio::{
     net::{TcpListener, TcpStream, lookup_host},
     time::timeout,
@@ -11,6 +12,11 @@ use super::{BoxFuture, Connection, Listener, Transport};
 
 /// How long to wait for a connection to one address.
 const DIAL_MAX: Duration = Duration::from_secs(3);
+
+/// How long what was sent may stay unacknowledged before the connection is broken.
+const SILENT_MAX_MS: u32 = 5000;
+/// How often a connection on which nothing is said is probed.
+const PROBE_AFTER: Duration = Duration::from_secs(2);
 
 /// Connections by TCP.
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,6 +60,11 @@ impl Listener for TcpIncoming {
 fn connection(stream: TcpStream) -> io::Result<Connection> {
     // A batch must not wait for the acknowledgement of the one before it.
     stream.set_nodelay(true)?;
+    // A host that is cut off must not hold a connection for the minutes that TCP would.
+    sockopt::set_tcp_user_timeout(&stream, SILENT_MAX_MS)?;
+    sockopt::set_socket_keepalive(&stream, true)?;
+    sockopt::set_tcp_keepidle(&stream, PROBE_AFTER)?;
+    sockopt::set_tcp_keepintvl(&stream, PROBE_AFTER)?;
     let peer = stream.peer_addr()?.to_string();
     let (reader, writer) = stream.into_split();
     Ok(Connection { reader: Box::new(reader), writer: Box::new(writer), peer })

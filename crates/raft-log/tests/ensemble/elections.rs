@@ -84,6 +84,8 @@ async fn each_of_them_can_be_killed_and_started_again() {
     ensemble.start_all().await;
     ensemble.until_led().await;
     ensemble.node(1).create("/counter").await;
+    until("created", || ensemble.nodes.values().all(|node| node.tree.version("/counter") == 0))
+        .await;
     let mut sets = 0;
     for round in 0..6 {
         let victim = if round % 2 == 0 { ensemble.until_led().await } else { 1 + round % 3 };
@@ -102,6 +104,44 @@ async fn each_of_them_can_be_killed_and_started_again() {
         until("the victim catches up", || ensemble.node(victim).tree.version("/counter") == sets)
             .await;
     }
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_of_them_can_be_killed_at_once() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    ensemble.until_led().await;
+    ensemble.node(1).create("/counter").await;
+    for round in 1..=3 {
+        until("created", || ensemble.node(1).tree.version("/counter") >= 0).await;
+        ensemble.node(1).set("/counter").await;
+        until("set", || ensemble.node(1).tree.version("/counter") == round).await;
+        ensemble.stop_all().await;
+        ensemble.start_all().await;
+        ensemble.until_led().await;
+        until("what was acknowledged is there", || {
+            ensemble.nodes.values().all(|node| node.tree.version("/counter") == round)
+        })
+        .await;
+    }
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_founding_that_is_interrupted_again_and_again_forms_one_cluster() {
+    let mut ensemble = Ensemble::new(3).await;
+    for round in 0..12_u64 {
+        ensemble.start_all().await;
+        tokio::time::sleep(Duration::from_millis(round * 17 % 120)).await;
+        ensemble.stop_all().await;
+    }
+    ensemble.start_all().await;
+    ensemble.until_led().await;
+    ensemble.node(1).create("/a").await;
+    until("one cluster", || ensemble.nodes.values().all(|node| node.tree.version("/a") == 0)).await;
     ensemble.until_equal().await;
     ensemble.stop_all().await;
 }

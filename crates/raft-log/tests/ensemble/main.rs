@@ -3,5 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+mod catching_up;
 mod elections;
+mod forwarding;
+mod members;
+mod network;
+mod partitions;
 mod support;

@@ -13,13 +13,14 @@ use raft_log::{
     CheckpointError, CheckpointSink, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine,
     Members, Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec,
     mem::{MemCheckpoints, MemLog},
-    transport::Tcp,
 };
 use tokio::net::TcpListener;
 use tree::{
     AclEntry, Command, CommandFlags, CreateMode, Cut, Loader, Millis, Op, OriginId, Owner,
     Permissions, SessionId, State,
 };
+
+use crate::network::Net;
 
 /// A state, and what was applied to it.
 pub(crate) struct Tree {
@@ -143,7 +144,6 @@ impl Disks {
 pub(crate) struct Node {
     pub(crate) log: RaftLog,
     pub(crate) tree: Arc<Tree>,
-    proposed: AtomicU64,
 }
 
 /// The servers of an ensemble, those that run and those that do not.
@@ -154,6 +154,7 @@ pub(crate) struct Ensemble {
     pub(crate) nodes: BTreeMap<i64, Node>,
     pub(crate) checkpoint_commands: u64,
     pub(crate) keep_entries: u64,
+    pub(crate) net: Arc<Net>,
     next_node: u64,
 }
 
@@ -170,7 +171,8 @@ impl Ensemble {
             disks: BTreeMap::new(),
             nodes: BTreeMap::new(),
             checkpoint_commands: u64::MAX,
-            keep_entries: 0,
+            keep_entries: 100_000,
+            net: Arc::default(),
             next_node: 1 << 20,
         };
         for server_id in 1..=count {
@@ -184,6 +186,7 @@ impl Ensemble {
     pub(crate) fn add(&mut self, server_id: i64, address: String, listen: String) {
         let spec = format!("server.{server_id}={address}");
         self.specs.push(ServerSpec { server_id, addresses: vec![address], votes: true, spec });
+        self.net.know(server_id, &listen);
         self.listen.insert(server_id, listen);
         self.wipe(server_id);
     }
@@ -202,17 +205,17 @@ impl Ensemble {
         let mut config = RaftLogConfig::new(disks.node, disks.incarnation);
         config.server_id = server_id;
         config.checkpoint_commands = self.checkpoint_commands;
-        config.keep_entries = self.keep_entries;
-        config.ensemble = Some(EnsembleConfig {
+        let mut config = config.with_ensemble(EnsembleConfig {
             servers: self.specs.clone(),
             listen: self.listen[&server_id].clone(),
-            transport: Arc::new(Tcp),
+            transport: self.net.transport_of(server_id),
         });
+        config.keep_entries = self.keep_entries;
         let disk: Arc<dyn LogDisk> = Arc::<MemLog>::clone(&disks.log);
         let checkpoints: Arc<MemCheckpoints> = Arc::clone(&disks.checkpoints);
         let log = RaftLog::start(config, disk, checkpoints, Arc::<Tree>::clone(&tree));
         let log = log.await.unwrap();
-        self.nodes.insert(server_id, Node { log, tree, proposed: AtomicU64::new(0) });
+        self.nodes.insert(server_id, Node { log, tree });
     }
 
     pub(crate) async fn start_all(&mut self) {
@@ -282,12 +285,7 @@ impl Node {
             op,
         };
         let proposer = self.log.proposer();
-        let noted = || {
-            proposer.propose(Millis(1), &command, |sequence| {
-                self.proposed.store(sequence, Ordering::Relaxed);
-            })
-        };
-        while noted().is_err() {
+        while proposer.propose(Millis(1), &command, |_| {}).is_err() {
             proposer.ready().await;
         }
     }
@@ -298,13 +296,15 @@ impl Node {
         self.propose(Op::Create { path, data, acl, mode: CreateMode::Persistent }).await;
     }
 
-    pub(crate) async fn set(&self, path: &str) {
-        self.propose(Op::SetData { path: Some(path), data: Some(b"1"), version: -1 }).await;
+    pub(crate) async fn create_large(&self, path: &str, bytes: usize) {
+        let anyone = AclEntry { perms: Permissions::ALL, scheme: "world", id: "anyone" };
+        let data = vec![7; bytes];
+        let (data, acl) = (Some(data.as_slice()), Some(vec![anyone]));
+        self.propose(Op::Create { path, data, acl, mode: CreateMode::Persistent }).await;
     }
 
-    /// Everything this server has taken is in its state.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.tree.own.load(Ordering::Relaxed) == self.proposed.load(Ordering::Relaxed)
+    pub(crate) async fn set(&self, path: &str) {
+        self.propose(Op::SetData { path: Some(path), data: Some(b"1"), version: -1 }).await;
     }
 }
 

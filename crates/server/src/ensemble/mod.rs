@@ -74,14 +74,14 @@ impl Ensemble {
         }
     }
 
-    /// The last that is known of leader and members.
-    pub(crate) fn status(&self) -> Status {
-        self.log.status().borrow().clone()
-    }
-
-    /// The log, for those who change its members.
-    pub(crate) fn log(&self) -> &RaftLog {
-        &self.log
+    /// Whether this server is to vote and does not count yet: it is new, or its disk is, and
+    /// it takes the place of another one. Until then losing one more server may be one too
+    /// many, so that it does not say that it serves.
+    fn is_yet_to_vote(&self) -> bool {
+        let status = self.log.status();
+        let status = status.borrow();
+        let own = status.members.members.iter().find(|one| one.node == self.log.origin().node);
+        own.is_none_or(|own| own.server.votes && !own.voting)
     }
 
     fn is_out_of_touch(&self, patience: Duration) -> bool {
@@ -112,7 +112,8 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
     loop {
         // The log ends last, so that its channel is there.
         let _ = status.wait_for(|status| status.leader.is_some()).await;
-        if ensemble.is_out_of_touch(patience) || !ensemble.catch_up().await {
+        let not_yet = ensemble.is_out_of_touch(patience) || ensemble.is_yet_to_vote();
+        if not_yet || !ensemble.catch_up().await {
             sleep(PAUSE).await;
             continue;
         }

@@ -1,0 +1,101 @@
+//! Commands taken by any server: applied once, in order, through changes of the leader; and
+//! what servers tell each other besides.
+
+use std::time::Duration;
+
+use raft_log::{FromPeer, PeerMessage};
+use tree::SessionId;
+
+use crate::support::{Ensemble, until};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_thousand_commands_are_applied_once_across_changes_of_the_leader() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    ensemble.until_led().await;
+    for server in 1..=3 {
+        ensemble.node(server).create(&format!("/counter-{server}")).await;
+    }
+    let feed = async {
+        for round in 0..3334 {
+            for server in 1..=3 {
+                ensemble.node(server).set(&format!("/counter-{server}")).await;
+            }
+            if round % 10 == 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+    };
+    let disturb = async {
+        let mut changes = 0;
+        loop {
+            for server in [1, 2, 3] {
+                if ensemble.node(1).log.hand_over(Some(server)).await.is_ok() {
+                    changes += 1;
+                }
+            }
+            let leader = ensemble.leader().unwrap_or(1);
+            ensemble.net.cut_off(leader, 1..=3);
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            ensemble.net.mend();
+            if changes >= 6 {
+                return;
+            }
+        }
+    };
+    tokio::join!(feed, disturb);
+    until("all are applied, each once", || {
+        ensemble.nodes.values().all(|node| {
+            (1..=3).all(|server| node.tree.version(&format!("/counter-{server}")) == 3334)
+        })
+    })
+    .await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_barrier_waits_for_what_was_written_elsewhere() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    ensemble.node(leader).create("/counter").await;
+    for round in 1..=50 {
+        ensemble.node(leader).set("/counter").await;
+        until("applied at the leader", || ensemble.node(leader).tree.version("/counter") == round)
+            .await;
+        for node in ensemble.nodes.values() {
+            node.log.read_barrier().await.unwrap();
+            assert_eq!(node.tree.version("/counter"), round);
+        }
+    }
+    let away = (1..=3).find(|server| *server != leader).unwrap();
+    ensemble.net.cut_off(away, 1..=3);
+    let barrier = ensemble.node(away).log.read_barrier();
+    let ended = tokio::time::timeout(Duration::from_secs(10), barrier).await;
+    assert!(ended.expect("it gives up").is_err(), "a server that is cut off cannot promise that");
+    ensemble.net.mend();
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_leader_hears_what_every_server_tells() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let mut messages = ensemble.node(leader).log.take_messages().unwrap();
+    let mut told = Vec::new();
+    for (server_id, node) in &ensemble.nodes {
+        let message = PeerMessage::SessionsHeard(vec![SessionId(*server_id), SessionId(-7)]);
+        assert!(node.log.tell_leader(message.clone()));
+        told.push(FromPeer { server_id: *server_id, message });
+    }
+    let mut heard = Vec::new();
+    while heard.len() < told.len() {
+        let next = tokio::time::timeout(Duration::from_secs(10), messages.recv()).await;
+        heard.push(next.expect("messages arrive").unwrap());
+    }
+    heard.sort_by_key(|message| message.server_id);
+    assert_eq!(heard, told);
+    ensemble.stop_all().await;
+}

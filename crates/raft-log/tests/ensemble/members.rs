@@ -1,0 +1,167 @@
+//! Servers that come, go, change their role, or come back with an empty disk.
+
+use raft_log::{ChangeError, MemberChange, Members, Role, ServerSpec};
+
+use crate::support::{Ensemble, free_address, until};
+
+fn put(spec: ServerSpec) -> MemberChange {
+    MemberChange { put: vec![spec], ..MemberChange::default() }
+}
+
+fn members(ensemble: &Ensemble, server: i64) -> Members {
+    ensemble.node(server).log.status().borrow().members.clone()
+}
+
+/// Numbers of those that vote, in order, and of those that do not.
+fn roles(members: &Members) -> (Vec<i64>, Vec<i64>) {
+    let numbers = |voting: bool| {
+        let members = members.members.iter().filter(|member| member.voting == voting);
+        members.map(|member| member.server.server_id).collect()
+    };
+    (numbers(true), numbers(false))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_server_comes_back_under_its_number_as_a_new_node() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    for victim in 1..=3 {
+        ensemble.until_led().await;
+        let before = members(&ensemble, victim);
+        ensemble.kill(victim).await;
+        ensemble.wipe(victim);
+        let witness = *ensemble.nodes.keys().next().unwrap();
+        ensemble.node(witness).create(&format!("/without-{victim}")).await;
+        ensemble.start(victim).await;
+        let path = format!("/without-{victim}");
+        until("it catches up", || ensemble.node(victim).tree.version(&path) == 0).await;
+        until("it votes in the place of its predecessor", || {
+            let members = members(&ensemble, victim);
+            !members.changing && roles(&members) == (vec![1, 2, 3], vec![])
+        })
+        .await;
+        let node = |members: &Members| {
+            let mut members = members.members.iter();
+            members.find(|member| member.server.server_id == victim).unwrap().node
+        };
+        assert_ne!(node(&before), node(&members(&ensemble, victim)), "under a new node id");
+    }
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_server_with_the_same_number_is_not_taken_in() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let before = members(&ensemble, leader);
+    let number = (1..=3).find(|server| *server != leader).unwrap();
+    // Another machine whose operator forgot to change `myid`.
+    let mut other = Ensemble::new(0).await;
+    let address = free_address().await;
+    for spec in &ensemble.specs {
+        let address = if spec.server_id == number { &address } else { &spec.addresses[0] };
+        other.add(spec.server_id, address.clone(), address.clone());
+    }
+    other.wipe(number);
+    other.disks.get_mut(&number).unwrap().node += 1_000_003;
+    other.start(number).await;
+    for _ in 0..20 {
+        ensemble.node(leader).create("/a").await;
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    assert_eq!(members(&ensemble, leader), before, "the one that is alive keeps its place");
+    assert_eq!(other.node(number).log.status().borrow().role, Role::Joining);
+    other.stop_all().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_are_added_change_their_role_and_are_removed_while_commands_go_on() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    ensemble.node(leader).create("/counter").await;
+    let follower = (1..=3).find(|server| *server != leader).unwrap();
+    let address = free_address().await;
+    ensemble.add(4, address.clone(), address);
+    let mut fourth = ensemble.specs[3].clone();
+    fourth.votes = false;
+
+    let early = ensemble.node(follower).log.change_members(put(fourth.clone())).await;
+    assert_eq!(early, Err(ChangeError::NotThere(4)), "it does not run yet");
+    ensemble.start(4).await;
+    let mut added = Err(ChangeError::NoLeader);
+    for _ in 0..100 {
+        added = ensemble.node(follower).log.change_members(put(fourth.clone())).await;
+        if added.is_ok() {
+            break;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let version = added.unwrap();
+    until("everybody knows", || {
+        ensemble.nodes.keys().all(|server| {
+            let members = members(&ensemble, *server);
+            members.version() == version && roles(&members) == (vec![1, 2, 3], vec![4])
+        })
+    })
+    .await;
+    until("it observes", || ensemble.node(4).log.status().borrow().role == Role::Observing).await;
+    ensemble.node(4).set("/counter").await;
+    until("an observer's command", || ensemble.node(4).tree.version("/counter") == 1).await;
+
+    let stale = MemberChange { expected_version: Some(version - 1), ..put(fourth.clone()) };
+    let stale = ensemble.node(follower).log.change_members(stale).await;
+    assert_eq!(stale, Err(ChangeError::WrongVersion(version)));
+
+    fourth.votes = true;
+    let change = MemberChange { expected_version: Some(version), ..put(fourth) };
+    ensemble.node(follower).log.change_members(change).await.unwrap();
+    until("it votes", || ensemble.node(4).log.status().borrow().role == Role::Following).await;
+
+    // The leader removes itself: another one leads, and goes on.
+    let leader = ensemble.until_led().await;
+    let remove = MemberChange { remove: vec![leader], ..MemberChange::default() };
+    let asked = (1..=4).find(|server| *server != leader).unwrap();
+    // What became of it shows in the members: who did it may lead no more.
+    drop(ensemble.node(asked).log.change_members(remove).await);
+    until("the leader is removed", || {
+        let members = members(&ensemble, asked);
+        !members.changing
+            && members.members.len() == 3
+            && members.members.iter().all(|member| member.server.server_id != leader)
+    })
+    .await;
+    ensemble.kill(leader).await;
+    ensemble.until_led().await;
+    ensemble.node(asked).set("/counter").await;
+    until("the rest goes on", || {
+        ensemble.nodes.values().all(|node| node.tree.version("/counter") == 2)
+    })
+    .await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_lead_is_handed_over_on_request_and_before_the_leader_stops() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let first = ensemble.until_led().await;
+    let second = (1..=3).find(|server| *server != first).unwrap();
+    ensemble.node(second).log.hand_over(Some(second)).await.unwrap();
+    until("the one asked for leads", || ensemble.leader() == Some(second)).await;
+    ensemble.node(first).create("/counter").await;
+    until("created", || ensemble.node(second).tree.version("/counter") == 0).await;
+    ensemble.node(second).set("/counter").await;
+    ensemble.stop(second).await;
+    // What the one that stopped had taken was applied before it went.
+    until("another one leads", || ensemble.leader().is_some()).await;
+    until("nothing is lost", || {
+        ensemble.nodes.values().all(|node| node.tree.version("/counter") == 1)
+    })
+    .await;
+    ensemble.stop_all().await;
+}
