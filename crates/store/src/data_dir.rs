@@ -80,16 +80,12 @@ impl DataDir {
                 })?;
                 Identity { incarnation: known.incarnation + 1, ..known }
             }
-<<<<<<< HEAD
             None => {
                 refuse_zookeepers(data_dir)?;
                 refuse_zookeepers(log_dir)?;
-                Identity { cluster: draw().max(1), node: draw().max(1), incarnation: 1 }
+                // Small numbers stand for servers that have not come yet: see `raft-log`.
+                Identity { cluster: draw().max(1), node: draw() | 1 << 63, incarnation: 1 }
             }
-=======
-            // Small numbers stand for servers that have not come yet: see `raft-log`.
-            None => Identity { cluster: draw().max(1), node: draw() | 1 << 63, incarnation: 1 },
->>>>>>> ensemble
         };
         write_atomically(&path, identity.to_text().as_bytes())?;
         Ok(Self { data, log, identity, lock })
