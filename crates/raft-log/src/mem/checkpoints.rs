@@ -96,9 +96,6 @@ fn unexpected() -> CheckpointError {
     CheckpointError::Damaged("what was received is not what was expected".to_owned())
 }
 
-/// Keys and values of a checkpoint.
-type Values = BTreeMap<Vec<u8>, Vec<u8>>;
-
 fn to_file(meta: &CheckpointMeta, values: &Values) -> Vec<u8> {
     let mut out = Vec::new();
     let applied = meta.applied.unwrap_or_default();
