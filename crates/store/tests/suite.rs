@@ -1,6 +1,5 @@
 //! The log on RocksDB keeps openraft's contract, as openraft itself tests it.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::sync::Arc;
 
