@@ -1,95 +1,32 @@
 //! The four-letter words: a client sends one instead of a connect request, gets a text,
 //! and the connection ends.
 
+mod connections;
+mod dump;
+mod words;
+
 use std::{collections::BTreeMap, fmt::Write, sync::atomic::Ordering};
 
 use bytes::{Buf, BytesMut};
 use tree::SessionId;
 
 use super::{
-    date::java_date,
     environment::environment,
     metrics::Counter,
     mntr::{java_double, mntr},
-    observed::{ConnectionView, Overview, ServerObserved},
+    observed::{Overview, ServerObserved},
     version::VERSION,
 };
+pub use connections::operation;
+use connections::{cons, in_short};
+use dump::dump;
+pub use words::Word;
 
 /// What a server without a leader, or one that is still loading, answers.
 pub const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
 
 /// What telnet sends when it is interrupted.
 const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
-
-macro_rules! words {
-    ($($(#[$doc:meta])* $word:ident = $text:literal,)*) => {
-        /// The words that ZooKeeper knows.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Word { $($(#[$doc])* $word,)* }
-
-        impl Word {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$word,)*];
-
-            /// The four letters.
-            pub const fn text(self) -> &'static str {
-                match self { $(Self::$word => $text,)* }
-            }
-        }
-    };
-}
-
-words! {
-    /// What was configured.
-    Conf = "conf",
-    /// Connections with their statistics.
-    Cons = "cons",
-    /// Reset the statistics of connections.
-    Crst = "crst",
-    /// Sizes of the directories.
-    Dirs = "dirs",
-    /// Sessions and their ephemerals.
-    Dump = "dump",
-    /// Where the server runs.
-    Envi = "envi",
-    /// The trace mask.
-    Gtmk = "gtmk",
-    /// Past digests of the state.
-    Hash = "hash",
-    /// Whether the server is read-only.
-    Isro = "isro",
-    /// All metrics.
-    Mntr = "mntr",
-    /// Whether the server runs.
-    Ruok = "ruok",
-    /// The server in short.
-    Srvr = "srvr",
-    /// Reset the server's statistics.
-    Srst = "srst",
-    /// The server in short, and its connections.
-    Stat = "stat",
-    /// Set the trace mask.
-    Stmk = "stmk",
-    /// Watches by session.
-    Wchc = "wchc",
-    /// Watches by path.
-    Wchp = "wchp",
-    /// Watches in short.
-    Wchs = "wchs",
-}
-
-impl Word {
-    /// The word that a connection begins with, if it does.
-    pub fn parse(input: &[u8]) -> Option<Self> {
-        let letters = input.get(..4)?;
-        Self::ALL.iter().copied().find(|word| word.text().as_bytes() == letters)
-    }
-
-    /// Words that are answered by a server that does not serve clients, too.
-    const fn is_always_answered(self) -> bool {
-        matches!(self, Self::Ruok | Self::Envi | Self::Gtmk | Self::Stmk | Self::Isro)
-    }
-}
 
 /// Answers the word that `input` begins with and takes it from there; nothing when it
 /// begins with something else. Call it with at least four bytes, once a connection, and
@@ -183,89 +120,6 @@ fn stat(server: &dyn ServerObserved) -> String {
     srvr(server, &clients)
 }
 
-/// ` /127.0.0.1:1234[1](queued=0,recved=1,sent=1`, open for more.
-fn in_short(connection: &ConnectionView) -> String {
-    let ConnectionView { interest, queued, stats, .. } = connection;
-    let (remote, received, sent) = (connection.remote_text(), stats.received, stats.sent);
-    format!(" /{remote}[{interest:x}](queued={queued},recved={received},sent={sent}")
-}
-
-fn cons(server: &dyn ServerObserved) -> String {
-    let mut out = String::new();
-    for connection in server.connections() {
-        out.push_str(&in_short(&connection));
-        if connection.session != SessionId::NONE {
-            out.push_str(&in_detail(&connection));
-        }
-        out.push_str(")\n");
-    }
-    out.push('\n');
-    out
-}
-
-fn in_detail(connection: &ConnectionView) -> String {
-    let stats = &connection.stats;
-    let last = stats.last.as_ref();
-    let mut out = format!(
-        ",sid={},lop={},est={},to={}",
-        connection.session,
-        last.map_or("NA", |last| operation(last.op)),
-        stats.established_ms,
-        connection.timeout_ms,
-    );
-    // Pings and their like have no number of the client's.
-    if let Some(last) = last.filter(|last| last.xid >= 0) {
-        let _ = write!(out, ",lcxid={:#x}", last.xid);
-    }
-    let latency = &stats.latency;
-    let _ = write!(
-        out,
-        ",lzxid={},lresp={},llat={},minlat={},avglat={},maxlat={}",
-        last.map_or(tree::Zxid(u64::MAX.cast_signed()), |last| last.zxid),
-        last.map_or(0, |last| last.answered_ms),
-        last.map_or(0, |last| last.latency_ms),
-        latency.min,
-        latency.sum.checked_div(latency.count).unwrap_or(0),
-        latency.max,
-    );
-    out
-}
-
-/// ZooKeeper's short name of an operation.
-pub fn operation(op: i32) -> &'static str {
-    match op {
-        0 => "NOTI",
-        1 | 15 | 19 | 21 => "CREA",
-        2 | 20 => "DELE",
-        3 => "EXIS",
-        4 => "GETD",
-        5 => "SETD",
-        6 => "GETA",
-        7 => "SETA",
-        8 => "GETC",
-        9 => "SYNC",
-        11 => "PING",
-        12 => "GETC",
-        13 => "CHEC",
-        14 => "MULT",
-        16 => "RECO",
-        17 => "CHKW",
-        18 => "REMW",
-        22 => "MLTR",
-        101 => "SETW",
-        102 => "SASL",
-        103 => "GETE",
-        104 => "GETACN",
-        105 => "STW2",
-        106 => "ADDW",
-        107 => "HOMI",
-        -10 => "SESS",
-        -11 => "CLOS",
-        -1 => "ERRO",
-        _ => "UNKN",
-    }
-}
-
 fn conf(server: &dyn ServerObserved) -> String {
     let conf = server.conf();
     let sizes = server.directory_sizes();
@@ -356,67 +210,6 @@ pub(super) fn sessions_by_path(server: &dyn ServerObserved) -> BTreeMap<String, 
         }
     }
     by_path
-}
-
-fn dump(server: &dyn ServerObserved) -> String {
-    let overview = server.overview();
-    let date = |deadline_ms: u64| {
-        let ahead = deadline_ms.cast_signed() - overview.monotonic_ms.cast_signed();
-        java_date(overview.wall_ms + ahead)
-    };
-    let buckets = server.expiry_buckets();
-    let sessions: usize = buckets.iter().map(|bucket| bucket.sessions.len()).sum();
-    let mut out = String::from("SessionTracker dump:\n");
-    let _ = writeln!(out, "Session Sets ({})/({sessions}):", buckets.len());
-    for bucket in &buckets {
-        let _ = writeln!(out, "{} expire at {}:", bucket.sessions.len(), date(bucket.deadline_ms));
-        for session in &bucket.sessions {
-            let _ = writeln!(out, "\t{session}");
-        }
-    }
-    let ephemerals = server.ephemerals();
-    let _ =
-        writeln!(out, "ephemeral nodes dump:\nSessions with Ephemerals ({}):", ephemerals.len());
-    for (session, paths) in &ephemerals {
-        let _ = writeln!(out, "{session}:");
-        for path in paths {
-            let _ = writeln!(out, "\t{path}");
-        }
-    }
-    let connections = server.connections();
-    let sets = idle_sets(&connections);
-    let _ = writeln!(
-        out,
-        "Connections dump:\nConnections Sets ({})/({}):",
-        sets.len(),
-        connections.len()
-    );
-    for (deadline_ms, set) in &sets {
-        let _ = writeln!(out, "{} expire at {}:", set.len(), date(*deadline_ms));
-        for connection in set {
-            let (remote, session) = (connection.remote_text(), connection.session);
-            let _ = writeln!(out, "\tip: /{remote} sessionId: {session}");
-        }
-    }
-    out
-}
-
-/// The step in which ZooKeeper looks for idle connections, and how long one may be without
-/// a session.
-const IDLE_STEP_MS: u64 = 10_000;
-
-/// Connections by when they would be closed for being idle.
-fn idle_sets(connections: &[ConnectionView]) -> BTreeMap<u64, Vec<&ConnectionView>> {
-    let mut sets: BTreeMap<u64, Vec<&ConnectionView>> = BTreeMap::new();
-    for connection in connections {
-        let allowed = match u64::try_from(connection.timeout_ms) {
-            Ok(timeout) if connection.session != SessionId::NONE => timeout,
-            Ok(_) | Err(_) => IDLE_STEP_MS,
-        };
-        let end = connection.heard_ms + allowed;
-        sets.entry((end / IDLE_STEP_MS + 1) * IDLE_STEP_MS).or_default().push(connection);
-    }
-    sets
 }
 
 #[cfg(test)]

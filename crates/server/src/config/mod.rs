@@ -5,6 +5,8 @@
 //! Below [`Config`] nobody looks at a key or parses a text. Nothing here opens a socket or
 //! looks at the environment; both are handed in.
 
+mod access;
+mod addresses;
 mod document;
 mod error;
 pub mod keys;

@@ -1,19 +1,19 @@
 //! From settings to a [`Config`]: the defaults, the bounds, and what must go together.
 
 use std::{
-    net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs},
+    net::SocketAddr,
     path::{self, PathBuf},
     time::Duration,
 };
 
-use session::{AuthConfig, Settings, auth::DigestAlgorithm, handshake::TimeoutRange};
-use tree::CommandFlags;
+use session::{AuthConfig, Settings, handshake::TimeoutRange};
 
 use super::{
+    access::{auth, settings},
+    addresses::{client_address, host_or_any},
     error::ConfigError,
-    members::{self, ClientAddress, Member, Role},
+    members::{self, Member, Role},
     raw::RawConfig,
-    read_my_id,
 };
 
 /// Everything a single server has to know. Fixed while it runs.
@@ -205,76 +205,6 @@ fn absolute(path: PathBuf) -> PathBuf {
     path::absolute(&path).unwrap_or(path)
 }
 
-/// From `clientPort`, or from the member's own line.
-fn client_address(
-    raw: &RawConfig,
-    members: &[Member],
-    data_dir: &path::Path,
-) -> Result<SocketAddr, ConfigError> {
-    let from_line = own_member(raw, members, data_dir)?.and_then(|member| member.client.as_ref());
-    let Some(port) = raw.get("clientPort") else {
-        if let Some(setting) = raw.get("clientPortAddress") {
-            return Err(setting.refused("clientPortAddress", "clientPort is not set"));
-        }
-        return from_line.map_or_else(
-            || Err(ConfigError::Missing { key: "clientPort", why: "no client could connect" }),
-            |ClientAddress { host, port }| {
-                resolve(host, *port).ok_or_else(|| unknown_host(raw, members, host))
-            },
-        );
-    };
-    let number: u16 = port.value.parse().map_err(|_| port.wrong("clientPort", "a port"))?;
-    let address = match raw.get("clientPortAddress") {
-        None => SocketAddr::new(ANY, number),
-        Some(host) => resolve(&host.value, number)
-            .ok_or_else(|| host.wrong("clientPortAddress", "an address of this machine"))?,
-    };
-    match from_line {
-        Some(line) if line.port != number => Err(ConfigError::Conflict(format!(
-            "clientPort is {number}, but the server's own line says {}",
-            line.port
-        ))),
-        Some(_) | None => Ok(address),
-    }
-}
-
-/// Every IPv4 address of the machine.
-const ANY: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-
-fn unknown_host(raw: &RawConfig, members: &[Member], host: &str) -> ConfigError {
-    let key = format!("server.{}", members.first().map_or(0, |member| member.id));
-    let why = format!("{host} is not an address of this machine");
-    raw.get(&key)
-        .map_or_else(|| ConfigError::Conflict(why.clone()), |line| line.refused(&key, &why))
-}
-
-/// The member that this server is. With one line there is no doubt, unless `myid` says
-/// that it is another one.
-fn own_member<'m>(
-    raw: &RawConfig,
-    members: &'m [Member],
-    data_dir: &path::Path,
-) -> Result<Option<&'m Member>, ConfigError> {
-    let Some(member) = members.first() else { return Ok(None) };
-    match read_my_id(data_dir)? {
-        Some(id) if id != member.id => {
-            let key = format!("server.{}", member.id);
-            let why = format!("the only member, but myid is {id}");
-            Err(raw.get(&key).map_or_else(
-                || ConfigError::Conflict(why.clone()),
-                |line| line.refused(&key, &why),
-            ))
-        }
-        Some(_) | None => Ok(Some(member)),
-    }
-}
-
-fn resolve(host: &str, port: u16) -> Option<SocketAddr> {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    let mut found = (host, port).to_socket_addrs().ok()?;
-    found.next()
-}
-
 /// What is listened with when no backlog is set. ZooKeeper has Java's 50, with which
 /// clients that all come back at once wait a second for their next attempt.
 const DEFAULT_BACKLOG: i32 = 4096;
@@ -315,85 +245,6 @@ fn session_timeouts(raw: &mut RawConfig, tick_ms: u32) -> Result<TimeoutRange, C
         )));
     }
     Ok(TimeoutRange { min_ms, max_ms })
-}
-
-fn settings(raw: &RawConfig, digest_enabled: bool) -> Settings {
-    let configured = |class: &str| {
-        raw.with_prefix("authProvider.").any(|(_, setting)| setting.value.ends_with(class))
-    };
-    let flags = [
-        (raw.text("skipACL") == Some("yes"), CommandFlags::SKIP_ACL),
-        (raw.flag("enforceQuota", false), CommandFlags::ENFORCE_QUOTA),
-        (digest_enabled, CommandFlags::SCHEME_DIGEST),
-        (configured(".SASLAuthenticationProvider"), CommandFlags::SCHEME_SASL),
-        (configured(".X509AuthenticationProvider"), CommandFlags::SCHEME_X509),
-    ];
-    let set = flags.into_iter().filter_map(|(set, flag)| set.then_some(flag));
-    Settings {
-        extended_types: raw.flag("extendedTypesEnabled", false),
-        reconfig_enabled: raw.flag("reconfigEnabled", false),
-        command_flags: set.fold(CommandFlags::default(), CommandFlags::with),
-    }
-}
-
-fn auth(raw: &mut RawConfig, digest_enabled: bool) -> Result<AuthConfig, ConfigError> {
-    warn_of_providers(raw);
-    let digest_algorithm = match raw.get("DigestAuthenticationProvider.digestAlg") {
-        None => DigestAlgorithm::default(),
-        Some(name) => DigestAlgorithm::parse(&name.value).map_err(|_| {
-            name.wrong("DigestAuthenticationProvider.digestAlg", "a hash algorithm of Java")
-        })?,
-    };
-    Ok(AuthConfig {
-        digest_algorithm,
-        super_digest: raw.text("DigestAuthenticationProvider.superDigest").map(Into::into),
-        digest_enabled,
-        required_schemes: required_schemes(raw, digest_enabled)?,
-    })
-}
-
-/// The classes of ZooKeeper whose schemes are offered here.
-const OFFERED: [&str; 2] = [".DigestAuthenticationProvider", ".IPAuthenticationProvider"];
-/// Those whose schemes are at least valid in ACLs.
-const VALID: [&str; 2] = [".SASLAuthenticationProvider", ".X509AuthenticationProvider"];
-
-fn warn_of_providers(raw: &mut RawConfig) {
-    let mut warnings = Vec::new();
-    for (name, setting) in raw.with_prefix("authProvider.") {
-        let is = |class: &&str| setting.value.ends_with(class);
-        if OFFERED.iter().any(is) {
-            continue;
-        }
-        let what = if VALID.iter().any(is) {
-            "its scheme is valid in ACLs, but authentication with it is not offered by this release"
-        } else {
-            "no such authentication provider, skipped"
-        };
-        warnings.push(format!("{}: authProvider.{name}={}: {what}", setting.place, setting.value));
-    }
-    raw.warnings.append(&mut warnings);
-}
-
-/// Compat(enforced-scheme): enforcing a scheme that the server does not have is fatal in ZooKeeper
-/// as well.
-fn required_schemes(raw: &RawConfig, digest_enabled: bool) -> Result<Vec<Box<str>>, ConfigError> {
-    const SCHEMES: &str = "enforce.auth.schemes";
-    let mut required = Vec::new();
-    if raw.flag("sessionRequireClientSASLAuth", false) {
-        required.push("sasl");
-    } else if raw.flag("enforce.auth.enabled", false) {
-        let list = raw
-            .text(SCHEMES)
-            .ok_or(ConfigError::Missing { key: SCHEMES, why: "enforce.auth.enabled is true" })?;
-        required.extend(list.split(',').map(str::trim).filter(|scheme| !scheme.is_empty()));
-    }
-    let offered = |scheme: &str| scheme == "ip" || (scheme == "digest" && digest_enabled);
-    match required.iter().find(|scheme| !offered(scheme)) {
-        Some(scheme) => Err(ConfigError::Conflict(format!(
-            "authentication with the scheme {scheme} is enforced, but not available"
-        ))),
-        None => Ok(required.into_iter().map(Into::into).collect()),
-    }
 }
 
 fn containers(raw: &mut RawConfig) -> Result<Containers, ConfigError> {
@@ -449,15 +300,6 @@ fn audit(raw: &RawConfig, data_dir: &path::Path) -> Option<PathBuf> {
 }
 
 const PORT: std::ops::RangeInclusive<i64> = 0..=u16::MAX as i64;
-
-fn host_or_any(raw: &RawConfig, key: &str, port: u16) -> Result<SocketAddr, ConfigError> {
-    match raw.get(key) {
-        None => Ok(SocketAddr::new(ANY, port)),
-        Some(host) => {
-            resolve(&host.value, port).ok_or_else(|| host.wrong(key, "an address of this machine"))
-        }
-    }
-}
 
 const PROVIDERS: &str = "org.apache.zookeeper.metrics.";
 

@@ -10,8 +10,8 @@ use crate::{
 /// One znode as it is stored, not as clients see it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Znode<'s> {
-    /// Full path; the root's is `/`.
-    pub path: String,
+    /// Full path; the root's is empty.
+    pub path: &'s str,
     /// Null is kept apart from empty.
     pub data: Option<&'s [u8]>,
     /// Equal for equal lists, 0 for `world:anyone` with all permissions.
@@ -41,12 +41,22 @@ pub struct Znode<'s> {
 
 impl State {
     /// Visits every znode, parents before their children.
-    pub fn visit_znodes<'s>(&'s self, visit: &mut dyn FnMut(Znode<'s>)) {
-        self.nodes.walk(NodeRef::ROOT, |node| {
+    pub fn visit_znodes(&self, visit: &mut dyn FnMut(&Znode<'_>)) {
+        let mut path = String::new();
+        // With each, how much of the path is its parent's.
+        let mut pending = vec![(NodeRef::ROOT, 0)];
+        while let Some((node, parent_bytes)) = pending.pop() {
             let slot = self.nodes.get(node);
+            path.truncate(parent_bytes);
+            if node != NodeRef::ROOT {
+                path.push('/');
+                path.push_str(slot.body.name());
+            }
+            let children = self.nodes.children(node);
+            pending.extend(children.iter().map(|child| (*child, path.len())));
             let fields = &slot.fields;
-            visit(Znode {
-                path: self.nodes.path_of(node),
+            visit(&Znode {
+                path: &path,
                 data: slot.body.data(),
                 acl_id: fields.acl,
                 acl: self.acls.view(fields.acl),
@@ -60,6 +70,6 @@ impl State {
                 aversion: fields.aversion,
                 owner: slot.encoded_owner(),
             });
-        });
+        }
     }
 }

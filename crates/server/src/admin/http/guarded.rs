@@ -21,6 +21,7 @@ use super::limited::Peer;
 use crate::admin::{
     four_letter::NOT_SERVING,
     json::Json,
+    metrics::Counter,
     observed::{Access, ServerObserved},
 };
 
@@ -71,6 +72,7 @@ pub(super) async fn snapshot(
             return Err((StatusCode::BAD_REQUEST, Some("snapshots are streamed, not kept")));
         }
         if !limit.allows() {
+            server.metrics().count(Counter::SnapshotsRateLimited, 1);
             return Err((StatusCode::TOO_MANY_REQUESTS, None));
         }
         Ok(server.snapshot())

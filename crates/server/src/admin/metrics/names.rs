@@ -48,6 +48,8 @@ named! {
         LargeRequestsRejected = "large_requests_rejected",
         /// Checkpoints that failed.
         CheckpointErrors = "snapshot_error_count",
+        /// Snapshots that were asked for too soon after another.
+        SnapshotsRateLimited = "snapshot_rate_limited_count",
         /// Errors that end the server.
         UnrecoverableErrors = "unrecoverable_error_count",
         /// Syncs of the log that took longer than `fsync.warningthresholdms`.
@@ -128,7 +130,6 @@ pub(super) const ZERO_COUNTERS: &[&str] = &[
     "revalidate_count",
     "skip_learner_request_to_next_processor_count",
     "snap_count",
-    "snapshot_rate_limited_count",
     "stale_replies",
     "stale_requests",
     "stale_requests_dropped",
