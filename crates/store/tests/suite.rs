@@ -1,6 +1,5 @@
 //! The log on RocksDB keeps openraft's contract, as openraft itself tests it.
 
-
 use std::sync::Arc;
 
 use raft_log::testing::check_log_disk;
