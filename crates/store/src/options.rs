@@ -5,7 +5,7 @@ use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, Optio
 
 /// The in-memory table of the log, in bytes: what is purged before it is full is never
 /// written a second time.
-pub(crate) const LOG_TABLE_BYTES: usize = 16 << 20;
+pub(crate) const LOG_TABLE_BYTES: usize = 8 << 20;
 /// The in-memory table of the small things beside the log.
 const META_TABLE_BYTES: usize = 1 << 20;
 /// Blocks kept in memory, in bytes, for each of the two databases.
@@ -39,18 +39,11 @@ pub(crate) fn log_family() -> Options {
     options
 }
 
-/// For the column family of vote, purge point and committed hint.
+/// For the column family of vote, purge point and committed hint, and for the one that is
+/// only there to make files long.
 pub(crate) fn meta_family() -> Options {
     let mut options = family();
     options.set_write_buffer_size(META_TABLE_BYTES);
-    options
-}
-
-/// For the family that is only there to make files long: it must not be flushed before one
-/// is.
-pub(crate) fn filler_family() -> Options {
-    let mut options = family();
-    options.set_write_buffer_size(2 * LOG_TABLE_BYTES);
     options
 }
 

@@ -8,6 +8,7 @@ use crate::Problems;
 
 /// Our crates, and those of ours that each may depend on outside its tests.
 const EDGES: &[(&str, &[&str])] = &[
+    ("base2histogram", &[]),
     ("jute", &[]),
     ("jute-codegen", &[]),
     ("proto", &["jute"]),

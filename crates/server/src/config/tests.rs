@@ -148,7 +148,6 @@ fn what_a_server_does_not_start_with() {
         "tickTime=0",
         "clientPort=70000",
         "minSessionTimeout=50\nmaxSessionTimeout=40",
-        "secureClientPort=2281",
         "client.portUnification=true",
         "electionAlg=1",
         "sessionRequireClientSASLAuth=true",
@@ -170,7 +169,6 @@ fn what_a_server_does_not_start_with() {
         zoo.cfg:3: tickTime: expected milliseconds, more than 0, found "0"
         zoo.cfg:3: clientPort: expected a port, found "70000"
         minSessionTimeout (50 ms) must not be larger than maxSessionTimeout (40 ms)
-        zoo.cfg:3: secureClientPort: TLS for clients is not offered by this release
         zoo.cfg:3: client.portUnification: TLS is not offered by this release
         zoo.cfg:3: electionAlg: ZooKeeper has no other election than 3, either
         authentication with the scheme sasl is enforced, but not available

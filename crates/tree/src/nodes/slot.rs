@@ -62,26 +62,35 @@ pub(crate) struct Fields {
     pub(crate) acl: u32,
 }
 
-/// Name and data in one exact heap block, so that a znode costs one allocation.
+/// Name and data in one exact heap block, so that a znode costs one allocation and a slot
+/// only the reference to it.
+///
+/// The block begins with a byte: whether the data are null, and the name's length, or that
+/// the length follows in four more bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Body {
-    bytes: Box<[u8]>,
-    name_len: u32,
-    null_data: bool,
-}
+pub(crate) struct Body(Box<[u8]>);
+
+/// In a body's first byte: the data are null, which is kept apart from empty.
+const NULL_DATA: u8 = 0x80;
+/// In a body's first byte: the name is as long as this or longer, and its length follows.
+const LONG_NAME: u8 = 0x7f;
 
 impl Body {
     /// Null data is kept apart from empty.
     pub(crate) fn new(name: &str, data: Option<&[u8]>) -> Self {
         let value = data.unwrap_or_default();
-        let mut bytes = Vec::with_capacity(name.len() + value.len());
+        let null = if data.is_none() { NULL_DATA } else { 0 };
+        let short = u8::try_from(name.len()).ok().filter(|length| *length < LONG_NAME);
+        let prefix = if short.is_some() { 1 } else { 5 };
+        let mut bytes = Vec::with_capacity(prefix + name.len() + value.len());
+        bytes.push(null | short.unwrap_or(LONG_NAME));
+        if short.is_none() {
+            let length = u32::try_from(name.len()).expect("a name fits a frame");
+            bytes.extend_from_slice(&length.to_ne_bytes());
+        }
         bytes.extend_from_slice(name.as_bytes());
         bytes.extend_from_slice(value);
-        Self {
-            bytes: bytes.into_boxed_slice(),
-            name_len: u32::try_from(name.len()).expect("a name fits a frame"),
-            null_data: data.is_none(),
-        }
+        Self(bytes.into_boxed_slice())
     }
 
     /// The last component of the path; empty for the root.
@@ -90,15 +99,27 @@ impl Body {
     }
 
     pub(crate) fn name_bytes(&self) -> &[u8] {
-        &self.bytes[..self.name_len as usize]
+        self.parts().0
     }
 
     pub(crate) fn data(&self) -> Option<&[u8]> {
-        (!self.null_data).then(|| self.data_or_empty())
+        let null = self.0.first().is_some_and(|first| first & NULL_DATA != 0);
+        (!null).then(|| self.data_or_empty())
     }
 
     pub(crate) fn data_or_empty(&self) -> &[u8] {
-        &self.bytes[self.name_len as usize..]
+        self.parts().1
+    }
+
+    fn parts(&self) -> (&[u8], &[u8]) {
+        let Some((first, rest)) = self.0.split_first() else { return (&[], &[]) };
+        match first & !NULL_DATA {
+            LONG_NAME => {
+                let (length, rest) = rest.split_first_chunk().expect("a length follows");
+                rest.split_at(u32::from_ne_bytes(*length) as usize)
+            }
+            length => rest.split_at(usize::from(length)),
+        }
     }
 }
 
@@ -185,5 +206,27 @@ impl Slot {
             num_children,
             pzxid: fields.pzxid,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_every_length_and_null_data_are_kept() {
+        for length in [0, 1, 126, 127, 128, 255, 256, 70_000] {
+            let name = "n".repeat(length);
+            for data in [None, Some(&b""[..]), Some(b"data")] {
+                let body = Body::new(&name, data);
+                assert_eq!(body.name(), name);
+                assert_eq!(body.data(), data);
+            }
+        }
+    }
+
+    #[test]
+    fn a_slot_takes_no_more_memory_than_it_must() {
+        assert_eq!(size_of::<Slot>(), 112);
     }
 }

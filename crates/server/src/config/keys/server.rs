@@ -2,13 +2,17 @@
 
 use super::{
     Form::{Int, Text},
-    Key, honoured, ignored, meaningless, refused,
+    Key, honoured, ignored, meaningless,
 };
 
 pub(super) const BASIC: &[Key] = &[
     honoured("clientPort", Int, "", "port of the clients"),
     honoured("clientPortAddress", Text, "all", "address to bind; an error without clientPort"),
-    refused("secureClientPort", Int, &["0"], "TLS for clients is not offered by this release"),
+    ignored(
+        "secureClientPort",
+        Int,
+        "no port is opened: TLS for clients is not offered by this release",
+    ),
     ignored("secureClientPortAddress", Text, "TLS for clients is not offered by this release"),
     honoured("dataDir", Text, "", "where the state is kept, and `myid`; required in a file"),
     honoured("dataLogDir", Text, "dataDir", "where the log is kept"),
