@@ -151,11 +151,13 @@ async fn follow(
             Err(error) => io::Error::other(error),
         }
     };
+    let sent = async {
+        let error = sent.await;
+        tracing::debug!(leader = leader.server_id, %error, "commands go out again");
+        sleep(REDIAL_PAUSE).await;
+    };
     tokio::select! {
-        error = sent => {
-            tracing::debug!(leader = leader.server_id, %error, "commands go out again");
-            sleep(REDIAL_PAUSE).await;
-        }
+        () = sent => {}
         () = day.over(status) => {}
     }
     Ended::Again

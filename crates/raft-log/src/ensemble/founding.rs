@@ -39,10 +39,10 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// with a lower number to go first.
 const GRACE: Duration = Duration::from_secs(1);
 /// Node ids below this stand for servers that have not come yet.
-pub(super) const STAND_INS: u64 = 1 << 16;
+const STAND_INS: u64 = 1 << 16;
 
 /// The node id that stands for a server that has not come yet.
-fn stand_in(server_id: i64) -> u64 {
+pub(crate) fn stand_in(server_id: i64) -> u64 {
     1 + server_id.cast_unsigned() % (STAND_INS - 1)
 }
 

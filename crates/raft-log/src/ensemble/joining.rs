@@ -1,7 +1,11 @@
 //! A server that is no member and wants to be one: new, or back with an empty disk under
 //! its old number.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use jute::Record as _;
 use parking_lot::Mutex;
@@ -10,6 +14,7 @@ use tokio::time::Instant;
 use super::{
     Shared,
     change::{ChangeError, change, is_heard},
+    founding::stand_in,
 };
 use crate::{
     generated::peer as wire,
@@ -112,6 +117,7 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
     let node = record.member.node.cast_unsigned();
     let joining = read_member(&record.member, shared.cluster());
     let _changing = shared.changing.lock().await;
+    add_observers(shared).await?;
     let membership = shared.membership();
     let members = membership.membership();
     let version = membership.log_id().as_ref().map_or(0, |at| at.index);
@@ -146,4 +152,21 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
         openraft::ChangeMembers::AddNodes([(node, member)].into()),
     ];
     change(shared, openraft::ChangeMembers::Batch(changes)).await
+}
+
+/// The founders of a cluster are its voters. Before anything else is changed the observers
+/// of the configuration are added, as servers that have not come yet.
+pub(super) async fn add_observers(shared: &Shared) -> Result<(), ChangeError> {
+    let membership = shared.membership();
+    if membership.log_id().as_ref().is_none_or(|at| at.index > 0) {
+        return Ok(());
+    }
+    let observers = shared.servers.iter().filter(|server| !server.votes);
+    let observers: BTreeMap<u64, Member> = observers
+        .map(|server| (stand_in(server.server_id), server.to_member(shared.cluster())))
+        .collect();
+    if observers.is_empty() {
+        return Ok(());
+    }
+    change(shared, openraft::ChangeMembers::AddNodes(observers)).await.map(drop)
 }
