@@ -179,8 +179,13 @@ impl Shared {
     /// answered yet.
     pub(crate) fn quorum_age(&self) -> Option<Duration> {
         let metrics = self.raft.get()?.metrics();
-        let acked = metrics.borrow_watched().last_quorum_acked;
-        acked.map(|acked| acked.elapsed())
+        let metrics = metrics.borrow_watched();
+        let mut voters = metrics.membership_config.membership().voter_ids();
+        if voters.next() == Some(self.node) && voters.next().is_none() {
+            // It is the quorum.
+            return Some(Duration::ZERO);
+        }
+        metrics.last_quorum_acked.map(|acked| acked.elapsed())
     }
 
     /// How long ago this server was in touch with a quorum.
