@@ -26,6 +26,9 @@ use crate::{
 const CANDIDATE_FOR: Duration = Duration::from_secs(10);
 /// How long the leader may take to take a server in.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a server that is at another address than the members know waits for the leader
+/// to reach it all the same.
+const MOVED_AFTER: Duration = Duration::from_secs(3);
 /// Servers that are remembered as wanting to be members.
 const CANDIDATES_MAX: usize = 64;
 
@@ -56,13 +59,16 @@ pub(super) fn is_member(shared: &Shared) -> bool {
     shared.membership().membership().get_node(&shared.node).is_some()
 }
 
-/// Returns when this node is a member no more.
-pub(super) async fn until_no_member(shared: &Shared) {
-    let mut status = shared.status.subscribe();
-    while is_member(shared) {
-        // The sender lives as long as `shared`.
-        let _ = status.changed().await;
-    }
+/// Whether the members have this server at another address than its configuration, and the
+/// leader does not reach it there. (After a reconfig the configuration may be the older one.)
+pub(super) fn has_moved(shared: &Shared) -> bool {
+    let membership = shared.membership();
+    let own = shared.servers.iter().find(|server| server.server_id == shared.server_id);
+    let (Some(known), Some(own)) = (membership.membership().get_node(&shared.node), own) else {
+        return false;
+    };
+    let silence = shared.contact_age().unwrap_or_else(|| shared.started.elapsed());
+    known.addresses != own.addresses && silence > MOVED_AFTER
 }
 
 /// Asks a server to be taken in.
@@ -121,8 +127,14 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
     let membership = shared.membership();
     let members = membership.membership();
     let version = membership.log_id().as_ref().map_or(0, |at| at.index);
-    if members.get_node(&node).is_some() {
-        return Ok(version);
+    if let Some(known) = members.get_node(&node) {
+        if known.addresses == joining.addresses {
+            return Ok(version);
+        }
+        tracing::info!(server = known.server_id, "a server has moved to another address");
+        let Member { addresses, spec, .. } = joining;
+        let moved = Member { addresses, spec, ..known.clone() };
+        return change(shared, openraft::ChangeMembers::SetNodes([(node, moved)].into())).await;
     }
     let same: Vec<(u64, Member)> = members
         .nodes()

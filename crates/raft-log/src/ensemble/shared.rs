@@ -71,6 +71,7 @@ pub(crate) struct Shared {
     pub(super) founding: tokio::sync::Mutex<()>,
     /// Held while the members are changed.
     pub(crate) changing: tokio::sync::Mutex<()>,
+    pub(super) started: Instant,
     /// Whether it stops without handing over.
     pub(crate) ends_at_once: Mutex<bool>,
     pub(super) messages: mpsc::Sender<FromPeer>,
@@ -118,6 +119,7 @@ impl Shared {
             receiving: tokio::sync::Mutex::default(),
             founding: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
+            started: Instant::now(),
             ends_at_once: Mutex::default(),
             messages,
             gone: Mutex::default(),
@@ -239,7 +241,7 @@ impl Shared {
         }
         self.links.retain(|wanted| match wanted {
             Wanted::Node(node) => nodes.contains_key(&node),
-            Wanted::Server(_) => nodes.is_empty(),
+            Wanted::Server(_) => !nodes.contains_key(&self.node),
         });
         self.status.send_if_modified(|known| {
             let changed = *known != status;
@@ -255,6 +257,13 @@ impl Shared {
             return None;
         }
         self.link_to(leader.node)
+    }
+
+    /// Where a member is now.
+    pub(crate) fn addresses_of(&self, node: u64) -> Vec<String> {
+        let membership = self.membership();
+        let member = membership.membership().get_node(&node);
+        member.map(|member| member.addresses.clone()).unwrap_or_default()
     }
 
     /// The link to a member.

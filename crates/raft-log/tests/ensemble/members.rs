@@ -230,3 +230,25 @@ async fn a_survivor_goes_on_alone_and_takes_the_others_in_again() {
     ensemble.until_equal().await;
     ensemble.stop_all().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_moved_to_another_address_is_found_there() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    for mover in [1, 3] {
+        ensemble.until_led().await;
+        ensemble.kill(mover).await;
+        let address = free_address().await;
+        let spec = ensemble.specs.iter_mut().find(|spec| spec.server_id == mover).unwrap();
+        spec.addresses = vec![address.clone()];
+        ensemble.net.know(mover, &address);
+        ensemble.listen.insert(mover, address);
+        let path = format!("/before-{mover}");
+        ensemble.node(2).create(&path).await;
+        ensemble.start(mover).await;
+        until("it is reached", || ensemble.node(mover).tree.version(&path) == 0).await;
+    }
+    ensemble.until_led().await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
