@@ -139,11 +139,7 @@ async fn follow(
     leader: PeerRef,
 ) -> Ended {
     let sent = async {
-        let addresses = {
-            let membership = shared.membership();
-            let member = membership.membership().get_node(&leader.node);
-            member.map(|member| member.addresses.clone()).unwrap_or_default()
-        };
+        let addresses = shared.addresses_of(leader.node);
         let (links, wanted) = (&shared.links, Wanted::Node(leader.node));
         let lane = dial(links.transport(), &addresses, links.own(), wanted, Lane::Forward).await;
         match lane {
@@ -151,11 +147,13 @@ async fn follow(
             Err(error) => io::Error::other(error),
         }
     };
+    let sent = async {
+        let error = sent.await;
+        tracing::debug!(leader = leader.server_id, %error, "commands go out again");
+        sleep(REDIAL_PAUSE).await;
+    };
     tokio::select! {
-        error = sent => {
-            tracing::debug!(leader = leader.server_id, %error, "commands go out again");
-            sleep(REDIAL_PAUSE).await;
-        }
+        () = sent => {}
         () = day.over(status) => {}
     }
     Ended::Again

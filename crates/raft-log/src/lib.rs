@@ -12,7 +12,8 @@
 //! - [`RaftLog::status`]: role, term, leader and members, to watch;
 //! - [`RaftLog::contact_age`]: when to stop serving; [`RaftLog::read_barrier`]: `sync`;
 //! - [`RaftLog::tell_leader`], [`RaftLog::take_messages`]: which sessions were heard from;
-//! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`].
+//! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`];
+//! - [`recover`]: offline, when the majority is lost for good.
 //!
 //! # The life of an entry across three servers
 //!
@@ -84,6 +85,7 @@ mod panic;
 mod peer;
 mod proposer;
 mod raft;
+mod recover;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transport;
@@ -103,3 +105,4 @@ pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
 pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};
 pub use raft::{NoLeader, RaftLog, StartError};
+pub use recover::{RecoverError, Recovered, recover};

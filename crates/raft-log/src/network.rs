@@ -75,13 +75,19 @@ fn rpc_error(error: &(impl std::error::Error + 'static)) -> RPCError<Types> {
 }
 
 impl Way {
+    /// Where the member is: it may have moved since this way was made.
+    fn addresses(&self) -> Vec<String> {
+        let now = self.shared.addresses_of(self.target);
+        if now.is_empty() { self.member.addresses.clone() } else { now }
+    }
+
     async fn call<'r>(
         &self,
         kind: Kind,
         record: &impl Record<'r>,
         option: &RPCOption,
     ) -> Result<Frame, RPCError<Types>> {
-        let link = self.shared.links.to(Wanted::Node(self.target), &self.member.addresses);
+        let link = self.shared.links.to(Wanted::Node(self.target), &self.addresses());
         let answer = link.call(kind, record, option.soft_ttl()).await;
         answer.map_err(|error| rpc_error(&error))
     }
@@ -103,8 +109,9 @@ impl Way {
         if let Some(session) = self.appends.take() {
             return Ok(session);
         }
+        let addresses = self.addresses();
         let dialling = self.dialling.get_or_insert_with(|| {
-            let (shared, addresses) = (Arc::clone(&self.shared), self.member.addresses.clone());
+            let shared = Arc::clone(&self.shared);
             let wanted = Wanted::Node(self.target);
             tokio::spawn(async move {
                 let links = &shared.links;
@@ -178,8 +185,8 @@ impl RaftNetworkV2<Types> for Way {
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
         let links = &self.shared.links;
         let wanted = Wanted::Node(self.target);
-        let addresses = &self.member.addresses;
-        let lane = dial(links.transport(), addresses, links.own(), wanted, Lane::Checkpoint);
+        let addresses = self.addresses();
+        let lane = dial(links.transport(), &addresses, links.own(), wanted, Lane::Checkpoint);
         tokio::select! {
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = async { checkpoint_transfer::send(lane.await?, vote, snapshot).await } => {

@@ -151,6 +151,8 @@ async fn everything_is_applied_once_in_order_and_again_after_a_restart() {
     let (log, machine) = disks.start(1, u64::MAX).await;
     propose(&log, 0..5000).await;
     until("all applied", || machine.seen().len() == 5000).await;
+    assert_eq!(log.contact_age(), Some(Duration::ZERO), "a lone server is its own quorum");
+    log.read_barrier().await.unwrap();
     log.shutdown().await;
     let (log, machine) = disks.start(2, u64::MAX).await;
     assert!(machine.seen().into_iter().eq(0..5000), "replayed before start returns");

@@ -45,7 +45,7 @@ impl Machine for Counter {
                     if sequence == self.last.load(Ordering::Relaxed) + 1 {
                         self.last.store(sequence, Ordering::Relaxed);
                         let waiting = self.waiting.lock().unwrap().pop_front();
-                        drop(waiting.unwrap().send(()));
+                        let _ = waiting.unwrap().send(());
                     }
                 }
             }

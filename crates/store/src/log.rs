@@ -312,6 +312,9 @@ impl LogDisk for RocksLog {
         if let Some(lowest) = kept.into_iter().min() {
             writer.write_mark(Mark { last: lowest.min(before.last), ..before })?;
         }
+        // A log that begins anew behind a checkpoint from another server ends later than
+        // before without an entry: the mark will say so, and the disk must, too.
+        let sync = sync || writer.last != before.last;
         let mut options = WriteOptions::default();
         options.set_sync(sync);
         self.db

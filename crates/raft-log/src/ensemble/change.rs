@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{
     Role, ServerSpec, Shared,
-    joining::{join, read_member, wire_member},
+    joining::{add_observers, join, read_member, wire_member},
 };
 use crate::{
     generated::peer as wire,
@@ -229,6 +229,7 @@ pub(super) fn is_heard(shared: &Shared, node: u64) -> bool {
 
 async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u64, ChangeError> {
     let Ok(_changing) = shared.changing.try_lock() else { return Err(ChangeError::InProgress) };
+    add_observers(shared).await?;
     let membership = shared.membership();
     let version = membership.log_id().as_ref().map_or(0, |at| at.index);
     if wanted.expected_version.is_some_and(|expected| expected != version) {
@@ -398,6 +399,9 @@ pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
             continue;
         }
         let Ok(_changing) = shared.changing.try_lock() else { continue };
+        if add_observers(&shared).await.is_err() {
+            continue;
+        }
         let membership = shared.membership();
         let members = membership.membership();
         let outcome = if members.get_joint_config().len() > 1 {

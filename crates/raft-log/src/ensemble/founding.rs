@@ -35,14 +35,16 @@ use crate::{
 const PATIENCE: Duration = Duration::from_secs(1);
 /// How long to wait between attempts.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How often a member looks whether it still is one, and still where the others know it.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How long to wait for the servers that are missing once there is a quorum, and for those
 /// with a lower number to go first.
 const GRACE: Duration = Duration::from_secs(1);
 /// Node ids below this stand for servers that have not come yet.
-pub(super) const STAND_INS: u64 = 1 << 16;
+const STAND_INS: u64 = 1 << 16;
 
 /// The node id that stands for a server that has not come yet.
-fn stand_in(server_id: i64) -> u64 {
+pub(crate) fn stand_in(server_id: i64) -> u64 {
     1 + server_id.cast_unsigned() % (STAND_INS - 1)
 }
 
@@ -145,15 +147,15 @@ struct Seen {
     leader: i64,
 }
 
-/// Runs for as long as the server does: whenever it is no member, it looks for a cluster to
-/// join, or founds one with the others.
+/// Runs for as long as the server does: whenever it is no member, or has moved, it looks for
+/// a cluster to join, or founds one with the others.
 pub(crate) async fn found_or_join(shared: Arc<Shared>) {
     let mut since = None;
     let mut said = String::new();
     loop {
-        if joining::is_member(&shared) {
-            joining::until_no_member(&shared).await;
+        if joining::is_member(&shared) && !joining::has_moved(&shared) {
             since = None;
+            sleep(LOOK_EVERY).await;
             continue;
         }
         let seen = probe(&shared).await;

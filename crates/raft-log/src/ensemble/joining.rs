@@ -1,7 +1,11 @@
 //! A server that is no member and wants to be one: new, or back with an empty disk under
 //! its old number.
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
 
 use jute::Record as _;
 use parking_lot::Mutex;
@@ -10,6 +14,7 @@ use tokio::time::Instant;
 use super::{
     Shared,
     change::{ChangeError, change, is_heard},
+    founding::stand_in,
 };
 use crate::{
     generated::peer as wire,
@@ -21,6 +26,9 @@ use crate::{
 const CANDIDATE_FOR: Duration = Duration::from_secs(10);
 /// How long the leader may take to take a server in.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a server that is at another address than the members know waits for the leader
+/// to reach it all the same.
+const MOVED_AFTER: Duration = Duration::from_secs(3);
 /// Servers that are remembered as wanting to be members.
 const CANDIDATES_MAX: usize = 64;
 
@@ -51,13 +59,16 @@ pub(super) fn is_member(shared: &Shared) -> bool {
     shared.membership().membership().get_node(&shared.node).is_some()
 }
 
-/// Returns when this node is a member no more.
-pub(super) async fn until_no_member(shared: &Shared) {
-    let mut status = shared.status.subscribe();
-    while is_member(shared) {
-        // The sender lives as long as `shared`.
-        let _ = status.changed().await;
-    }
+/// Whether the members have this server at another address than its configuration, and the
+/// leader does not reach it there. (After a reconfig the configuration may be the older one.)
+pub(super) fn has_moved(shared: &Shared) -> bool {
+    let membership = shared.membership();
+    let own = shared.servers.iter().find(|server| server.server_id == shared.server_id);
+    let (Some(known), Some(own)) = (membership.membership().get_node(&shared.node), own) else {
+        return false;
+    };
+    let silence = shared.contact_age().unwrap_or_else(|| shared.started.elapsed());
+    known.addresses != own.addresses && silence > MOVED_AFTER
 }
 
 /// Asks a server to be taken in.
@@ -112,11 +123,18 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
     let node = record.member.node.cast_unsigned();
     let joining = read_member(&record.member, shared.cluster());
     let _changing = shared.changing.lock().await;
+    add_observers(shared).await?;
     let membership = shared.membership();
     let members = membership.membership();
     let version = membership.log_id().as_ref().map_or(0, |at| at.index);
-    if members.get_node(&node).is_some() {
-        return Ok(version);
+    if let Some(known) = members.get_node(&node) {
+        if known.addresses == joining.addresses {
+            return Ok(version);
+        }
+        tracing::info!(server = known.server_id, "a server has moved to another address");
+        let Member { addresses, spec, .. } = joining;
+        let moved = Member { addresses, spec, ..known.clone() };
+        return change(shared, openraft::ChangeMembers::SetNodes([(node, moved)].into())).await;
     }
     let same: Vec<(u64, Member)> = members
         .nodes()
@@ -146,4 +164,21 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
         openraft::ChangeMembers::AddNodes([(node, member)].into()),
     ];
     change(shared, openraft::ChangeMembers::Batch(changes)).await
+}
+
+/// The founders of a cluster are its voters. Before anything else is changed the observers
+/// of the configuration are added, as servers that have not come yet.
+pub(super) async fn add_observers(shared: &Shared) -> Result<(), ChangeError> {
+    let membership = shared.membership();
+    if membership.log_id().as_ref().is_none_or(|at| at.index > 0) {
+        return Ok(());
+    }
+    let observers = shared.servers.iter().filter(|server| !server.votes);
+    let observers: BTreeMap<u64, Member> = observers
+        .map(|server| (stand_in(server.server_id), server.to_member(shared.cluster())))
+        .collect();
+    if observers.is_empty() {
+        return Ok(());
+    }
+    change(shared, openraft::ChangeMembers::AddNodes(observers)).await.map(drop)
 }

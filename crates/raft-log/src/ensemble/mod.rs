@@ -20,7 +20,7 @@ pub use status::{Lag, PeerRef, Role, Status};
 pub(crate) use calls::answer;
 pub(crate) use change::{ensure_joint_ends, hand_over_locally};
 pub(crate) use contact::Contact;
-pub(crate) use founding::found_or_join;
+pub(crate) use founding::{found_or_join, stand_in};
 pub(crate) use lost_leader::suspect;
 pub(crate) use shared::{MESSAGES_MAX, Own, Shared, ThisRaft};
 

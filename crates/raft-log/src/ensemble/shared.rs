@@ -71,6 +71,7 @@ pub(crate) struct Shared {
     pub(super) founding: tokio::sync::Mutex<()>,
     /// Held while the members are changed.
     pub(crate) changing: tokio::sync::Mutex<()>,
+    pub(super) started: Instant,
     /// Whether it stops without handing over.
     pub(crate) ends_at_once: Mutex<bool>,
     pub(super) messages: mpsc::Sender<FromPeer>,
@@ -118,6 +119,7 @@ impl Shared {
             receiving: tokio::sync::Mutex::default(),
             founding: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
+            started: Instant::now(),
             ends_at_once: Mutex::default(),
             messages,
             gone: Mutex::default(),
@@ -179,8 +181,13 @@ impl Shared {
     /// answered yet.
     pub(crate) fn quorum_age(&self) -> Option<Duration> {
         let metrics = self.raft.get()?.metrics();
-        let acked = metrics.borrow_watched().last_quorum_acked;
-        acked.map(|acked| acked.elapsed())
+        let metrics = metrics.borrow_watched();
+        let mut voters = metrics.membership_config.membership().voter_ids();
+        if voters.next() == Some(self.node) && voters.next().is_none() {
+            // It is the quorum.
+            return Some(Duration::ZERO);
+        }
+        metrics.last_quorum_acked.map(|acked| acked.elapsed())
     }
 
     /// How long ago this server was in touch with a quorum.
@@ -234,7 +241,7 @@ impl Shared {
         }
         self.links.retain(|wanted| match wanted {
             Wanted::Node(node) => nodes.contains_key(&node),
-            Wanted::Server(_) => nodes.is_empty(),
+            Wanted::Server(_) => !nodes.contains_key(&self.node),
         });
         self.status.send_if_modified(|known| {
             let changed = *known != status;
@@ -250,6 +257,13 @@ impl Shared {
             return None;
         }
         self.link_to(leader.node)
+    }
+
+    /// Where a member is now.
+    pub(crate) fn addresses_of(&self, node: u64) -> Vec<String> {
+        let membership = self.membership();
+        let member = membership.membership().get_node(&node);
+        member.map(|member| member.addresses.clone()).unwrap_or_default()
     }
 
     /// The link to a member.

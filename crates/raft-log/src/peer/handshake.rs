@@ -316,10 +316,7 @@ mod tests {
         let (greeted, welcomed) = (greeted.unwrap_err(), welcomed.unwrap_err());
         assert_eq!(greeted, welcomed, "both say the same");
         assert!(matches!(greeted, PeerError::WrongCluster(_)), "{greeted}");
-        assert!(
-            greeted.to_string().contains("server.1 is of cluster 0000000000000008"),
-            "{greeted}"
-        );
+        assert!(greeted.to_string().contains("server.1 of cluster 0000000000000008"), "{greeted}");
     }
 
     #[tokio::test]

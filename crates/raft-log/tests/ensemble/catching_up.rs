@@ -2,6 +2,8 @@
 
 use std::sync::atomic::Ordering;
 
+use raft_log::Role;
+
 use crate::support::{Ensemble, until};
 
 /// An ensemble that keeps little of its log, with a follower that was away too long, and
@@ -44,6 +46,29 @@ async fn a_follower_that_is_far_behind_gets_the_checkpoint() {
     ensemble.kill(away).await;
     ensemble.start(away).await;
     until("again", || ensemble.node(away).tree.version("/a") == 0).await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_server_gets_the_checkpoint_before_it_votes() {
+    let (mut ensemble, leader, away) = with_one_far_behind().await;
+    ensemble.wipe(away);
+    ensemble.start(away).await;
+    until("it votes in the place of its predecessor, and everybody knows", || {
+        ensemble.nodes.values().all(|node| {
+            let members = node.log.status().borrow().members.clone();
+            !members.changing && members.members.len() == 3
+        })
+    })
+    .await;
+    assert_eq!(ensemble.node(away).log.status().borrow().role, Role::Following);
+    assert_eq!(ensemble.node(away).tree.version("/large-39-49"), 0);
+    assert!(ensemble.node(away).tree.restored.load(Ordering::Relaxed) > 0, "by a checkpoint");
+    ensemble.kill(leader).await;
+    ensemble.until_led().await;
+    ensemble.node(away).create("/a").await;
+    until("it counts", || ensemble.node(away).tree.version("/a") == 0).await;
     ensemble.until_equal().await;
     ensemble.stop_all().await;
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 mod catching_up;
+mod chaos;
 mod elections;
 mod forwarding;
 mod members;

@@ -165,3 +165,90 @@ async fn the_lead_is_handed_over_on_request_and_before_the_leader_stops() {
     .await;
     ensemble.stop_all().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn observers_of_the_configuration_are_members_and_do_not_count() {
+    let mut ensemble = Ensemble::new(4).await;
+    ensemble.specs[3].votes = false;
+    for server in [1, 2, 4] {
+        ensemble.start(server).await;
+    }
+    until("it observes", || ensemble.node(4).log.status().borrow().role == Role::Observing).await;
+    ensemble.node(4).create("/a").await;
+    until("its command", || ensemble.node(1).tree.version("/a") == 0).await;
+    until("all are known", || {
+        let members = members(&ensemble, 1);
+        roles(&members) == (vec![1, 2, 3], vec![4]) && !members.changing
+    })
+    .await;
+    // With two voters gone the third and the observer are no quorum.
+    ensemble.kill(1).await;
+    ensemble.node(2).create("/b").await;
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    assert_eq!(ensemble.node(2).tree.version("/b"), -1);
+    ensemble.start(1).await;
+    until("a quorum again", || ensemble.node(2).tree.version("/b") == 0).await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_survivor_goes_on_alone_and_takes_the_others_in_again() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    ensemble.until_led().await;
+    ensemble.node(1).create("/a").await;
+    until("created", || ensemble.nodes.values().all(|node| node.tree.version("/a") == 0)).await;
+    ensemble.stop_all().await;
+    let survivor = ensemble.disks[&2].clone();
+    let recovered =
+        raft_log::recover(&*survivor.log, &*survivor.checkpoints, survivor.node, 4711).unwrap();
+    assert_eq!(recovered.servers.len(), 3);
+    ensemble.start(2).await;
+    until("it leads alone", || ensemble.leader() == Some(2)).await;
+    ensemble.node(2).create("/b").await;
+    until("it takes commands", || ensemble.node(2).tree.version("/b") == 0).await;
+    // One comes back from the dead with its old disk: it is of another cluster now.
+    ensemble.start(1).await;
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(ensemble.node(1).tree.version("/b"), -1);
+    ensemble.kill(1).await;
+    for server in [1, 3] {
+        ensemble.wipe(server);
+        ensemble.start(server).await;
+    }
+    until("they vote again, and everybody knows", || {
+        ensemble.nodes.keys().all(|server| {
+            let members = members(&ensemble, *server);
+            !members.changing && roles(&members) == (vec![1, 2, 3], vec![])
+        })
+    })
+    .await;
+    until("with the state", || ensemble.nodes.values().all(|node| node.tree.version("/b") == 0))
+        .await;
+    ensemble.kill(2).await;
+    ensemble.until_led().await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_moved_to_another_address_is_found_there() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    for mover in [1, 3] {
+        ensemble.until_led().await;
+        ensemble.kill(mover).await;
+        let address = free_address().await;
+        let spec = ensemble.specs.iter_mut().find(|spec| spec.server_id == mover).unwrap();
+        spec.addresses = vec![address.clone()];
+        ensemble.net.know(mover, &address);
+        ensemble.listen.insert(mover, address);
+        let path = format!("/before-{mover}");
+        ensemble.node(2).create(&path).await;
+        ensemble.start(mover).await;
+        until("it is reached", || ensemble.node(mover).tree.version(&path) == 0).await;
+    }
+    ensemble.until_led().await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}

@@ -44,6 +44,11 @@ impl Net {
         }
     }
 
+    /// Stops what one server has dialled to another; the other way goes on.
+    pub(crate) fn cut_one_way(&self, from: i64, to: i64) {
+        self.0.lock().unwrap().cut.insert((from, to));
+    }
+
     /// After so many bytes from one server to another, the two are cut off.
     pub(crate) fn cut_after(&self, from: i64, to: i64, bytes: usize) {
         self.0.lock().unwrap().budgets.insert((from, to), bytes);

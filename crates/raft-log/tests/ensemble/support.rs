@@ -105,8 +105,8 @@ impl Machine for Tree {
             let own = loaded.last_sequence(self.origin.node);
             let own = own.filter(|(origin, _)| *origin == self.origin);
             self.own.store(own.map_or(0, |(_, sequence)| sequence), Ordering::Relaxed);
-            *self.state.lock().unwrap() = loaded;
             self.restored.fetch_add(1, Ordering::Relaxed);
+            *self.state.lock().unwrap() = loaded;
         }
         Ok(self.own.load(Ordering::Relaxed))
     }
