@@ -40,9 +40,6 @@ use crate::{
 const RECOVERY_MAX: Duration = Duration::from_secs(600);
 /// How long a server that stops waits for the commands it has taken.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
-/// How often openraft is asked whether it still runs. Its channel for that changes with
-/// every entry, so that waiting on it would cost a wake-up each.
-
 /// Why the log did not start.
 #[derive(Debug, Error)]
 pub enum StartError {

@@ -166,9 +166,9 @@ pub(crate) async fn report_heard(service: Arc<Service>, mut stop: watch::Receive
         }
         let now_ms = service.core.clock.monotonic_ms();
         let heard = service.core.links.heard_since(reported_ms);
-        if heard.is_empty() || ensemble.is_leading() {
-            reported_ms = now_ms;
-        } else if ensemble.log.tell_leader(PeerMessage::SessionsHeard(heard)) {
+        // The leader itself looks at its connections when a session comes up.
+        let needless = heard.is_empty() || ensemble.is_leading();
+        if needless || ensemble.log.tell_leader(PeerMessage::SessionsHeard(heard)) {
             reported_ms = now_ms;
         }
     }
