@@ -154,6 +154,36 @@ fn a_rolling_restart_loses_nothing() {
     }
 }
 
+/// The leader decides who has expired, and hears of the others' clients by way of them.
+#[test]
+fn a_silent_session_ends_and_one_that_is_heard_does_not_on_every_server() {
+    const TIMEOUT_MS: i32 = 3000;
+    let ensemble = ensemble();
+    ensemble.wait_for_leader(WITHIN);
+    let open = |index: usize, name: &str| {
+        let mut session = Session::open(ensemble.address(index), TIMEOUT_MS).unwrap();
+        create_ephemeral(&mut session, &format!("/{name}-{index}")).unwrap();
+        session
+    };
+    let silent: Vec<Session> = (0..3).map(|index| open(index, "silent")).collect();
+    let mut heard: Vec<Session> = (0..3).map(|index| open(index, "heard")).collect();
+    drop(silent);
+    // Long enough for every session to have expired twice.
+    let deadline = Instant::now() + Duration::from_millis(9000);
+    while Instant::now() < deadline {
+        for (index, session) in heard.iter_mut().enumerate() {
+            let held = owner(session, &format!("/heard-{index}")).unwrap();
+            assert_eq!(held, Some(session.welcome.session_id), "at server {index}");
+        }
+        thread::sleep(Duration::from_millis(300));
+    }
+    for (at, session) in heard.iter_mut().enumerate() {
+        for index in 0..3 {
+            assert_eq!(synced(session, &format!("/silent-{index}")), None, "at server {at}");
+        }
+    }
+}
+
 /// Operators wipe a disk and start the server again under its old `myid`.
 #[test]
 fn a_wiped_server_comes_back() {

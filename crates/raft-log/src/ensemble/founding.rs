@@ -173,7 +173,7 @@ pub(crate) async fn found_or_join(shared: Arc<Shared>) {
 async fn probe(shared: &Shared) -> Vec<Seen> {
     let others = shared.servers.iter().filter(|server| server.server_id != shared.server_id);
     let asked: FuturesUnordered<_> = others
-        .map(async |server| {
+        .map(|server| async move {
             let link = shared.links.to(Wanted::Server(server.server_id), &server.addresses);
             let answer = link.call(Kind::Probe, &wire::Ask { reserved: 0 }, PATIENCE);
             let answer = answer.await?;
@@ -186,7 +186,8 @@ async fn probe(shared: &Shared) -> Vec<Seen> {
             })
         })
         .collect();
-    asked.filter_map(async |seen| seen.ok()).collect().await
+    let answers: Vec<_> = asked.collect().await;
+    answers.into_iter().flatten().collect()
 }
 
 /// Proposes the first members, if a quorum was reached and nobody else is to go first.
@@ -301,13 +302,14 @@ async fn ask_all(
     encode(&mut body);
     let body = body.freeze();
     let agreed = Mutex::new(Vec::new());
+    let (body, into) = (&body, &agreed);
     let asked: FuturesUnordered<_> = shared
         .servers
         .iter()
         .filter(|server| voters.contains(&server.server_id))
-        .map(async |server| {
+        .map(|server| async move {
             let answer = if server.server_id == shared.server_id {
-                answer_self(shared, kind, &body).await
+                answer_self(shared, kind, body).await
             } else {
                 let link = shared.links.to(Wanted::Server(server.server_id), &server.addresses);
                 let answer = link.call_raw(kind, body.clone(), PATIENCE).await;
@@ -316,7 +318,7 @@ async fn ask_all(
             let Ok(answer) = answer else { return };
             let yes = wire::Promise::from_exact_bytes(&answer).is_ok_and(|promise| promise.yes);
             if let (true, Ok(acceptor)) = (yes, Acceptor::decode(&answer)) {
-                agreed.lock().push(acceptor);
+                into.lock().push(acceptor);
             }
         })
         .collect();

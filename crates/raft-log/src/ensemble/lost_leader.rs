@@ -54,16 +54,16 @@ pub(crate) async fn suspect(shared: &Arc<Shared>, peer: Identity) {
     if !voters.contains(&shared.node) {
         return;
     }
-    let record = wire::LeaderLost {
+    let record = &wire::LeaderLost {
         vote: wire_vote(&vote),
         incarnation: incarnation.cast_signed(),
         last: wire_log_id(last),
     };
     let others = voters.iter().filter(|voter| **voter != shared.node && **voter != node);
     let mut answers: FuturesUnordered<_> = others
-        .map(async |voter| {
+        .map(|voter| async move {
             let link = shared.link_to(*voter)?;
-            let answer = link.call(Kind::LeaderLost, &record, ASK_MAX).await.ok()?;
+            let answer = link.call(Kind::LeaderLost, record, ASK_MAX).await.ok()?;
             let answer: wire::Answer<'_> = answer.record().ok()?;
             Some((answer.yes, answer.text == BETTER))
         })

@@ -134,7 +134,7 @@ fn what_is_said_about_settings_without_effect() {
         expect![[r#"
             zoo.cfg:3: forceSync: ignored: a write is acknowledged once it is on the disk, whatever this says
             zoo.cfg:4: myOwnKey: unknown key, ignored
-            zoo.cfg:6: oraclePath: ignored: a single server is its own majority
+            zoo.cfg:6: oraclePath: ignored: a majority decides
             zoo.cfg:5: snapCount: expected a number of writes, found "many"; the default holds
         "#]],
     );

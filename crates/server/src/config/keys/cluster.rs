@@ -1,25 +1,32 @@
-//! Ensembles. They come with the next release; these keys must not stop one server.
+//! Ensembles: who the members are, and much that ZooKeeper's own protocol between servers
+//! needs and Rookery's does not. None of it may stop a server.
 
 use super::{
     Form::{Bool, Int, Long, Text},
     Key, honoured, ignored, meaningless, refused,
 };
 
-const PEERS: &str = "concerns the servers of an ensemble";
-const QUORUM_SASL: &str = "a single server has no peers to authenticate";
+const PEERS: &str = "concerns ZooKeeper's own protocol between servers";
+const QUORUM_SASL: &str =
+    "servers do not authenticate each other in this release: keep their ports private";
 
 pub(super) const KEYS: &[Key] = &[
     honoured(
         "server.*",
         Text,
         "",
-        "members; with one participant the server runs alone, with its client address",
+        "members; `myid` in the data directory says which of them this is; with one participant the server runs alone, with its client address",
     ),
-    ignored("group.*", Text, "a single server is its own majority"),
-    ignored("weight.*", Text, "a single server is its own majority"),
+    ignored("group.*", Text, "every participant has one vote"),
+    ignored("weight.*", Text, "every participant has one vote"),
     honoured("dynamicConfigFile", Text, "", "where the `server.N` lines are, if not in the file"),
     honoured("reconfigEnabled", Bool, "false", "the reconfig operation"),
-    honoured("standaloneEnabled", Bool, "true", "false is accepted: one server runs alone anyway"),
+    honoured(
+        "standaloneEnabled",
+        Bool,
+        "true",
+        "with false, one participant is an ensemble of one",
+    ),
     meaningless("initLimit", Int, PEERS),
     meaningless("syncLimit", Int, PEERS),
     meaningless("connectToLearnerMasterLimit", Int, PEERS),
@@ -29,7 +36,7 @@ pub(super) const KEYS: &[Key] = &[
     meaningless("observerMasterPort", Int, PEERS),
     meaningless("syncEnabled", Bool, PEERS),
     meaningless("observer.syncEnabled", Text, PEERS),
-    meaningless("quorumListenOnAllIPs", Bool, PEERS),
+    honoured("quorumListenOnAllIPs", Bool, "false", "peers may connect on every address"),
     meaningless("electionPortBindRetry", Text, PEERS),
     meaningless("cnxTimeout", Text, PEERS),
     meaningless("quorumCnxnTimeoutMs", Text, PEERS),
@@ -51,13 +58,9 @@ pub(super) const KEYS: &[Key] = &[
     meaningless("multiAddress.enabled", Bool, "addresses separated by `|` are understood"),
     meaningless("multiAddress.reachabilityCheckEnabled", Bool, PEERS),
     meaningless("multiAddress.reachabilityCheckTimeoutMs", Int, PEERS),
-    meaningless(
-        "localSessionsEnabled",
-        Bool,
-        "as in ZooKeeper, the sessions of a single server are all global",
-    ),
+    meaningless("localSessionsEnabled", Bool, "all sessions are global in this release"),
     meaningless("localSessionsUpgradingEnabled", Bool, "see localSessionsEnabled"),
-    ignored("oraclePath", Text, "a single server is its own majority"),
+    ignored("oraclePath", Text, "a majority decides"),
     ignored("quorum.auth.enableSasl", Bool, QUORUM_SASL),
     ignored("quorum.auth.learnerRequireSasl", Bool, QUORUM_SASL),
     ignored("quorum.auth.serverRequireSasl", Bool, QUORUM_SASL),
