@@ -29,6 +29,8 @@ const PURGED: &[u8] = b"purged";
 const FILLER: &str = "default";
 /// Bytes that are written at once to make a file longer.
 const FILLER_BYTES: usize = 256 << 10;
+/// Files are only filled when there is more room than this, in bytes.
+const ROOM_FOR_FILLER: u64 = 128 << 20;
 /// The one in use and the next.
 const FILES_TO_WRITE_INTO: usize = 2;
 const COMMITTED: &[u8] = b"committed";
@@ -102,7 +104,10 @@ impl RocksLog {
         if let Some(marked) = marked {
             log.compare(&found, marked)?;
         }
-        log.make_files_to_write_into()?;
+        // Only a matter of speed: a disk that is almost full has better uses for its room.
+        if dir.free_bytes().is_ok_and(|free_bytes| free_bytes > ROOM_FOR_FILLER) {
+            log.make_files_to_write_into()?;
+        }
         let mut writer = log.writer.lock();
         (writer.last, writer.purged, writer.vote) = (found.last, found.purged, found.vote);
         drop(writer);
