@@ -32,7 +32,7 @@ pub(crate) struct Args {
     /// Any other key of zoo.cfg, stronger than the file; can be given more than once.
     #[arg(short = 'o', long = "set", value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
-    /// What to log, such as `info` or `info,server=debug`.
+    /// What to log, such as `info` or `info,server=debug`; else what `ROOKERY_LOG` says.
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
     /// How to log: text or json.
@@ -48,7 +48,8 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// Runs the server; returns when it was stopped.
 pub(crate) fn run(args: &Args) -> ExitCode {
     use_small_pages();
-    if let Err(error) = logging::start(args.log.as_deref(), args.log_format) {
+    let filter = args.log.clone().or_else(|| env::var(logging::FILTER_VARIABLE).ok());
+    if let Err(error) = logging::start(filter.as_deref(), args.log_format) {
         return fail(&error.to_string(), EXIT_INVALID_CONFIG);
     }
     let loaded = match config::load(args.config.as_deref(), &args.overrides()) {

@@ -15,7 +15,10 @@ use openraft::{
     },
 };
 
-use tokio::task::JoinHandle;
+use tokio::{
+    task::JoinHandle,
+    time::{Duration, Instant, sleep_until},
+};
 
 use crate::{
     checkpoint_transfer,
@@ -31,6 +34,9 @@ use crate::{
     types::{Member, Types, Vote},
 };
 
+/// Between two attempts to make an append lane.
+const REDIAL_PAUSE: Duration = Duration::from_millis(100);
+
 /// Makes the ways to the members.
 #[derive(Clone)]
 pub(crate) struct Network(pub(crate) Arc<Shared>);
@@ -40,7 +46,8 @@ impl RaftNetworkFactory<Types> for Network {
 
     async fn new_client(&mut self, target: u64, member: &Member) -> Way {
         let shared = Arc::clone(&self.0);
-        Way { shared, target, member: member.clone(), appends: None, dialling: None }
+        let member = member.clone();
+        Way { shared, target, member, appends: None, dialling: None, not_before: None }
     }
 }
 
@@ -55,6 +62,9 @@ pub(crate) struct Way {
     /// The append lane, while it is made. openraft gives up on a sign of life sooner than a
     /// far server is dialled; the next one then finds the connection made.
     dialling: Option<JoinHandle<Result<Session, PeerError>>>,
+    /// When it may be made again, after it could not be. openraft's own pause between attempts
+    /// ends with whatever there is to replicate.
+    not_before: Option<Instant>,
 }
 
 impl Drop for Way {
@@ -109,6 +119,9 @@ impl Way {
         if let Some(session) = self.appends.take() {
             return Ok(session);
         }
+        if let Some(at) = self.not_before {
+            sleep_until(at).await;
+        }
         let addresses = self.addresses();
         let dialling = self.dialling.get_or_insert_with(|| {
             let shared = Arc::clone(&self.shared);
@@ -120,7 +133,10 @@ impl Way {
         });
         let dialled = dialling.await;
         self.dialling = None;
-        dialled.unwrap_or_else(|error| Err(PeerError::Unreachable(error.to_string())))
+        let made = dialled.unwrap_or_else(|error| Err(PeerError::Unreachable(error.to_string())));
+        self.not_before = made.is_err().then(|| Instant::now() + REDIAL_PAUSE);
+        self.shared.note_reach(self.target, self.member.server_id, made.as_ref().err());
+        made
     }
 }
 

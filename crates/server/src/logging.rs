@@ -56,11 +56,12 @@ pub enum LoggingError {
 /// The environment variable that holds the filter when no flag does.
 pub const FILTER_VARIABLE: &str = "ROOKERY_LOG";
 
-/// What is logged by default: openraft tells its inner life at info.
-const DEFAULT_FILTER: &str = "info,openraft=warn";
+/// What is logged by default. openraft tells its inner life at info, and warns of a server
+/// that is away at each of its attempts to reach it; `raft-log` says it once.
+const DEFAULT_FILTER: &str = "info,openraft=error";
 
 /// Starts logging for the whole process. The filter is a level (`info`) or a list such as
-/// `info,server=debug`; the default is `info`, and warnings only of openraft.
+/// `info,server=debug`; the default is `info`, and errors only of openraft.
 ///
 /// # Errors
 /// [`LoggingError`] when the filter cannot be read, or when called twice.

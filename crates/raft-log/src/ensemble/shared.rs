@@ -1,7 +1,7 @@
 //! What the tasks of an ensemble share.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -26,7 +26,7 @@ use crate::{
     generated::peer as wire,
     log::Log,
     machine::Adapter,
-    peer::{Identity, Kind, Wanted, link::Link, link::Links},
+    peer::{Identity, Kind, PeerError, Wanted, link::Link, link::Links},
     types::{Member, StoredMembership, Types},
 };
 
@@ -77,6 +77,8 @@ pub(crate) struct Shared {
     pub(super) messages: mpsc::Sender<FromPeer>,
     /// The term whose leader a quorum has lost, and when that was found out.
     pub(super) gone: Mutex<Option<(u64, Instant)>>,
+    /// Members that cannot be reached.
+    out_of_reach: Mutex<BTreeSet<u64>>,
     raft: OnceLock<ThisRaft>,
     cluster: Arc<Mutex<u64>>,
 }
@@ -123,6 +125,7 @@ impl Shared {
             ends_at_once: Mutex::default(),
             messages,
             gone: Mutex::default(),
+            out_of_reach: Mutex::default(),
             raft: OnceLock::new(),
             cluster,
         }
@@ -139,6 +142,20 @@ impl Shared {
     /// Before it runs; nobody is listened to before.
     pub(crate) fn raft(&self) -> &ThisRaft {
         self.raft.get().expect("openraft runs before peers are listened to")
+    }
+
+    /// Says once that a member cannot be reached, and once that it can again.
+    pub(crate) fn note_reach(&self, node: u64, server: i64, error: Option<&PeerError>) {
+        let mut out_of_reach = self.out_of_reach.lock();
+        match error {
+            Some(error) if out_of_reach.insert(node) => {
+                tracing::warn!(server, %error, "a member cannot be reached");
+            }
+            None if out_of_reach.remove(&node) => {
+                tracing::info!(server, "a member can be reached again");
+            }
+            Some(_) | None => {}
+        }
     }
 
     /// This server, for the other side of a connection.
