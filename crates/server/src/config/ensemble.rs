@@ -73,7 +73,23 @@ pub(super) fn config(
     if let Some(member) = members.iter().find(|member| !IDS.contains(&member.id)) {
         return Err(refused_line(raw, member.id, "ids of servers are from 1 to 255"));
     }
+    refuse_large_frames(raw)?;
     Ok(Some(EnsembleConfig { me, listen_on_all: raw.flag("quorumListenOnAllIPs", false) }))
+}
+
+/// The largest request that servers of an ensemble pass on, in bytes: half of what a message
+/// between them may hold.
+const REQUEST_BYTES_MAX: i64 = 32 << 20;
+
+/// What could not be passed on would be tried for ever.
+fn refuse_large_frames(raw: &RawConfig) -> Result<(), ConfigError> {
+    const KEY: &str = "jute.maxbuffer";
+    match raw.get(KEY) {
+        Some(limit) if limit.value.parse().is_ok_and(|limit: i64| limit > REQUEST_BYTES_MAX) => {
+            Err(limit.refused(KEY, "servers of an ensemble pass on 32 MiB at most"))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// Refuses a `server.N` line, by its place if it is known.

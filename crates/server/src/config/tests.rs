@@ -287,6 +287,25 @@ fn server_lines() {
 }
 
 #[test]
+fn an_ensemble_refuses_requests_that_it_could_not_pass_on() {
+    let file = File::new("");
+    let folder = file.directory.path();
+    fs::write(folder.join("myid"), "1\n").unwrap();
+    let start = |limit: u64| {
+        let text = format!(
+            "dataDir={}\nclientPort=2181\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n\
+             jute.maxbuffer={limit}\n",
+            folder.display()
+        );
+        fs::write(folder.join("zoo.cfg"), text).unwrap();
+        file.load(&Overrides::default())
+    };
+    assert!(start(32 << 20).unwrap().config.ensemble.is_some());
+    let error = start((32 << 20) + 1).unwrap_err().to_string();
+    assert!(error.contains("jute.maxbuffer: servers of an ensemble pass on 32 MiB"), "{error}");
+}
+
+#[test]
 fn the_members_may_be_in_a_file_of_their_own() {
     let file = File::new("");
     let dynamic = file.directory.path().join("zoo.cfg.dynamic");
