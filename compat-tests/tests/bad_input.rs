@@ -6,7 +6,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::FileExt;
@@ -506,6 +506,18 @@ impl SmallDisk {
         Self(dir)
     }
 
+    /// Takes all the room but this.
+    fn leave_free(&self, mebibytes: u64) {
+        let mut ballast = File::create(self.0.path().join("ballast")).unwrap();
+        let mut taken = 0;
+        while let Ok(written) = ballast.write(&[0; 64 * 1024])
+            && written > 0
+        {
+            taken += written as u64;
+        }
+        ballast.set_len(taken.saturating_sub(mebibytes << 20)).unwrap();
+    }
+
     fn grow(&self, mebibytes: u64) {
         run("mount", &["-o", &format!("remount,size={mebibytes}m")], self.0.path());
     }
@@ -553,8 +565,13 @@ fn a_full_disk_loses_nothing() {
         // Reads go on, of everything.
         assert_all_there(&server, &written[..written.len().min(20)], "while full");
     }
-    disk.grow(400);
+    // An operator who wants to make room has to be able to start it.
     server.kill();
+    disk.leave_free(4);
+    let server = ServerProcess::start_in(Software::Rookery, disk.0.path(), &[]).unwrap();
+    assert_all_there(&server, &written, "started on the full disk");
+    server.kill();
+    disk.grow(400);
     let server = ServerProcess::start_in(Software::Rookery, disk.0.path(), &[]).unwrap();
     assert_all_there(&server, &written, "with room again");
     let mut session = Session::open(server.address(), 30_000).unwrap();
