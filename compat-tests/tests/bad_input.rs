@@ -490,7 +490,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn flip(path: &Path, offset: u64) {
-    let file = fs::File::options().read(true).write(true).open(path).unwrap();
+    let file = File::options().read(true).write(true).open(path).unwrap();
     let mut byte = [0];
     file.read_exact_at(&mut byte, offset).unwrap();
     file.write_all_at(&[byte[0] ^ 0x10], offset).unwrap();
