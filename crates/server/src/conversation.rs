@@ -3,20 +3,22 @@
 //! Synchronous; the sockets are the connection task's. Consecutive reads are answered
 //! under one hold of the state's lock, straight into the output.
 
+mod greeting;
+mod local;
+
 use std::{mem, sync::Arc};
 
 use bytes::BytesMut;
 use parking_lot::{MutexGuard, RwLockReadGuard};
-use proto::{ConnectRequest, DecodeError, ErrorCode, FrameError, OpCode, first_frame};
+use proto::{DecodeError, ErrorCode, FrameError, first_frame};
 use raft_log::Busy;
 use session::{
     Action, After, Asker, HeaderZxid, Identities, Local, Reader, Refusal, ReplyShape, WatchAccess,
-    WatchTable, answer_local, from_wire,
-    handshake::{self, Decision, Welcome},
+    WatchTable, answer_local, from_wire, handshake,
     lane::{self, Collected, Phase},
-    refuse, to_wire,
+    needs_quorum, refuse, to_wire,
 };
-use tree::{Command, Op, State, Zxid};
+use tree::{Command, CommandFlags, Op, State, Zxid};
 
 use crate::{admin::LastRequest, core::Core, link::Link, service::Service};
 
@@ -85,6 +87,9 @@ pub(crate) struct Conversation {
     phase: Phase,
     /// A connect request was taken.
     greeted: bool,
+    /// The server had lost the others when the session began: nothing is written. When it
+    /// finds them again, the connection ends.
+    read_only: bool,
     /// Nothing more is taken; what is in the output is still sent.
     finished: bool,
     /// The client closes its session: nothing behind that is looked at, and the connection
@@ -113,6 +118,7 @@ impl Conversation {
             link,
             phase: Phase::Fresh,
             greeted: false,
+            read_only: false,
             finished: false,
             closing: false,
             identities,
@@ -205,52 +211,6 @@ impl Conversation {
         }
     }
 
-    fn take_greeting(
-        &mut self,
-        core: &Core,
-        frame: &[u8],
-        output: &mut BytesMut,
-    ) -> Result<Taken, ProtocolError> {
-        let request = ConnectRequest::decode(frame)?;
-        if !self.service.is_serving() {
-            return Err(ProtocolError::NotServing);
-        }
-        self.last_request = (OpCode::CreateSession.code(), 0);
-        let applied = core.read().last_zxid();
-        let decision = handshake::decide(&request, applied, self.service.config.session_timeouts);
-        core.metrics.connection_requested();
-        match decision {
-            Decision::Refuse(refused) => return Err(ProtocolError::Refused(refused)),
-            Decision::Reject(welcome) => {
-                handshake::put_rejection(output, &welcome);
-                self.sent += 1;
-                self.finish();
-            }
-            Decision::Attach(welcome) => {
-                core.metrics.session_revalidated();
-                let op = Op::AttachSession { timeout_ms: welcome.timeout_ms };
-                return Ok(self.ask_for_session(welcome, op));
-            }
-            Decision::Open(mut welcome) => {
-                welcome.session = self.service.session_ids.lock().next();
-                let op = Op::OpenSession { timeout_ms: welcome.timeout_ms };
-                return Ok(self.ask_for_session(welcome, op));
-            }
-        }
-        self.greeted = true;
-        Ok(Taken::Yes)
-    }
-
-    fn ask_for_session(&mut self, welcome: Welcome, op: Op<'_>) -> Taken {
-        self.link.set_session(welcome.session);
-        self.link.lane.lock().expect_welcome(welcome);
-        if self.propose(0, op).is_err() {
-            return Taken::No(Progress::NeedsRoom);
-        }
-        self.greeted = true;
-        Taken::Yes
-    }
-
     fn take_request<'c>(
         &mut self,
         core: &'c Core,
@@ -265,6 +225,14 @@ impl Conversation {
             _ if !admitted => {
                 *hold = None;
                 self.take_refusal(xid, &Refusal::IDENTITY_REQUIRED, output)
+            }
+            _ if self.read_only && needs_quorum(self.last_request.0) => {
+                *hold = None;
+                self.take_refusal(xid, &Refusal::READ_ONLY, output)
+            }
+            Action::Write { op: Op::CloseSession, .. } if self.link.is_local() => {
+                *hold = None;
+                self.close_locally(xid, output)
             }
             Action::Write { op, shape } => {
                 *hold = None;
@@ -298,7 +266,12 @@ impl Conversation {
         }
         lane.expect_write(xid, shape);
         drop(lane);
-        match self.propose(xid, op) {
+        let proposed = if self.link.is_local() {
+            self.propose_locally(xid, op)
+        } else {
+            self.propose(xid, op).map(|_| ())
+        };
+        match proposed {
             Ok(()) => {
                 self.closing = closes;
                 Taken::Yes
@@ -308,17 +281,24 @@ impl Conversation {
         }
     }
 
-    /// Sends a command to the log; takes the lane's place back when there is no room.
-    fn propose(&self, xid: i32, op: Op<'_>) -> Result<(), Busy> {
-        let command = Command {
+    fn command<'c>(&'c self, xid: i32, op: Op<'c>) -> Command<'c> {
+        let flags = self.service.settings.command_flags;
+        let flags =
+            if self.link.is_local() { flags.with(CommandFlags::LOCAL_SESSION) } else { flags };
+        Command {
             session: self.link.session(),
             owner: self.link.owner,
             xid,
-            flags: self.service.settings.command_flags,
+            flags,
             identities: self.identities.to_vec(),
             op,
-        };
-        let proposed = self.service.propose(&command, Some(&self.link));
+        }
+    }
+
+    /// Sends a command to the log and returns its number; takes the lane's place back when
+    /// there is no room.
+    fn propose(&self, xid: i32, op: Op<'_>) -> Result<u64, Busy> {
+        let proposed = self.service.propose(&self.command(xid, op), Some(&self.link));
         if proposed.is_err() {
             self.link.lane.lock().retract();
         }

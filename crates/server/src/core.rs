@@ -282,11 +282,17 @@ impl Core {
     /// Keeps the maps of sessions in step with what was decided about sessions.
     fn follow_session(&self, command: &Command<'_>, outcome: &Outcome, waiting: Option<&Awaiting>) {
         match &outcome.result {
+            // Its own server has seen to it already.
+            Ok(Reply::Attached { .. }) if command.flags.contains(CommandFlags::LOCAL_SESSION) => {}
             Ok(Reply::Attached { timeout_ms }) => {
                 let session = command.session;
                 self.liveness.opened(session, *timeout_ms, self.clock.monotonic_ms());
-                let former = match waiting.and_then(|awaiting| awaiting.link.clone()) {
-                    Some(link) => self.links.hold_session(session, link),
+                let former = match waiting {
+                    Some(Awaiting { link: Some(link), .. }) => {
+                        self.links.hold_session(session, Arc::clone(link))
+                    }
+                    // A local session of this server became a global one; who holds it goes on.
+                    Some(Awaiting { link: None, .. }) => None,
                     None => self.links.release_session(session),
                 };
                 if let Some(former) = former {

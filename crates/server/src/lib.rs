@@ -17,6 +17,7 @@ mod link;
 mod links;
 mod listener;
 mod liveness;
+mod local_sessions;
 pub mod logging;
 mod machine;
 mod measured;

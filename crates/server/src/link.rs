@@ -31,6 +31,8 @@ pub(crate) struct Link {
     pub(crate) heard_ms: AtomicU64,
     /// The session, once established; 0 before.
     session: AtomicI64,
+    /// Whether that is a local session: this server alone knows it.
+    local: AtomicBool,
     /// Set when the connection is to be dropped without another byte.
     dropped: AtomicBool,
     /// What `cons` and `stat` print.
@@ -52,6 +54,7 @@ impl Link {
             bell: Notify::new(),
             heard_ms: AtomicU64::new(now_ms),
             session: AtomicI64::new(0),
+            local: AtomicBool::new(false),
             dropped: AtomicBool::new(false),
             stats: Mutex::new(stats),
         }
@@ -70,6 +73,16 @@ impl Link {
     /// Records the session that the connection is asking for or was given.
     pub(crate) fn set_session(&self, session: SessionId) {
         self.session.store(session.0, Ordering::Release);
+    }
+
+    /// Whether the session is a local one.
+    pub(crate) fn is_local(&self) -> bool {
+        self.local.load(Ordering::Acquire)
+    }
+
+    /// Records whether the session is a local one.
+    pub(crate) fn set_local(&self, local: bool) {
+        self.local.store(local, Ordering::Release);
     }
 
     /// Asks the connection's task to close the socket at once, sending nothing more.

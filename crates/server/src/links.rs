@@ -95,11 +95,12 @@ impl Links {
         self.by_session.lock().remove(&session)
     }
 
-    /// The sessions held here whose client was heard after `since_ms`, by the monotonic clock.
+    /// The global sessions held here whose client was heard after `since_ms`, by the monotonic
+    /// clock. Local ones are nobody else's affair.
     pub(crate) fn heard_since(&self, since_ms: u64) -> Vec<SessionId> {
         let by_session = self.by_session.lock();
         let heard = by_session.iter().filter(|(_, link)| {
-            link.heard_ms.load(std::sync::atomic::Ordering::Relaxed) >= since_ms
+            !link.is_local() && link.heard_ms.load(std::sync::atomic::Ordering::Relaxed) >= since_ms
         });
         heard.map(|(session, _)| *session).collect()
     }

@@ -11,7 +11,7 @@ use crate::{
         ServerObserved, directory_size, snapshot,
     },
     config::Whitelist,
-    ensemble::Ensemble,
+    ensemble::{Ensemble, Serving},
     link::Link,
     service::Service,
 };
@@ -35,7 +35,7 @@ impl ServerObserved for Service {
         let monotonic_ms = core.clock.monotonic_ms();
         let state = core.read();
         Overview {
-            serving: self.is_serving(),
+            serving: self.serving() != Serving::Nobody,
             mode: self.ensemble.as_ref().map_or(Mode::Standalone, Ensemble::mode),
             zxid: state.last_zxid(),
             uptime_ms: monotonic_ms,
@@ -47,6 +47,7 @@ impl ServerObserved for Service {
             ephemerals: state.ephemerals_count() as u64,
             data_bytes: state.approximate_data_size(),
             sessions: state.session_count() as u64,
+            local_sessions: self.local_sessions.lock().len() as u64,
             watches,
             data_watches,
         }
@@ -106,9 +107,11 @@ impl ServerObserved for Service {
 
     fn connections(&self) -> Vec<ConnectionView> {
         let state = self.core.read();
+        let local = self.local_sessions.lock();
         let view = |link: &Link| {
             let session = link.session();
-            let timeout_ms = state.session(session).map_or(0, |record| record.timeout_ms);
+            let global_ms = || state.session(session).map_or(0, |record| record.timeout_ms);
+            let timeout_ms = local.get(session).map_or_else(global_ms, |known| known.timeout_ms);
             connection(link, session, timeout_ms)
         };
         self.core.links.all().iter().map(|link| view(link)).collect()

@@ -10,7 +10,7 @@ use std::{
 
 use parking_lot::Mutex;
 use raft_log::{RaftLog, RaftLogConfig};
-use session::SessionIds;
+use session::{LocalSessions, SessionIds};
 use store::{DataDir, RocksCheckpoints, RocksLog};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tree::OriginId;
@@ -26,7 +26,7 @@ use crate::{
     core::Core,
     disk_watch,
     ensemble::{self, Ensemble},
-    leader_duties, listener,
+    leader_duties, listener, local_sessions,
     machine::CoreMachine,
     measured::{MeasuredCheckpoints, MeasuredDisk},
     service::Service,
@@ -102,6 +102,7 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
         core,
         proposer: log.proposer(),
         session_ids: Mutex::new(SessionIds::new(server_id(&config), started_ms)),
+        local_sessions: Mutex::new(LocalSessions::new(u64::from(config.tick_ms))),
         next_owner: AtomicU64::new(first_owner(&log)),
         ensemble: config.ensemble.as_ref().map(|_| Ensemble::new(Arc::clone(&log))),
         config,
@@ -198,6 +199,8 @@ fn spawn_tasks(
         tasks.spawn(ensemble::hear_others(service_, stop));
         let (service_, stop) = shared();
         tasks.spawn(ensemble::pass_barriers(service_, stop));
+        let (service_, stop) = shared();
+        tasks.spawn(local_sessions::expire(service_, stop));
     }
     tasks
 }

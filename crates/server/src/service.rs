@@ -10,13 +10,13 @@ use std::{
 
 use parking_lot::Mutex;
 use raft_log::{Busy, Proposer};
-use session::{AuthConfig, SessionIds, Settings};
+use session::{AuthConfig, LocalSessions, SessionIds, Settings};
 use tree::{Command, Owner};
 
 use crate::{
-    config::Config,
+    config::{Config, LocalSessionsMode},
     core::{Awaiting, Core},
-    ensemble::Ensemble,
+    ensemble::{Ensemble, Serving},
     link::Link,
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct Service {
     pub(crate) proposer: Proposer,
     /// Where new session ids come from.
     pub(crate) session_ids: Mutex<SessionIds>,
+    /// The sessions that only this server knows. Locked behind the state, never before it.
+    pub(crate) local_sessions: Mutex<LocalSessions>,
     /// The next connection's owner number.
     pub(crate) next_owner: AtomicU64,
     /// This server's place among others; none if it stands alone.
@@ -49,9 +51,15 @@ impl Service {
         Owner(self.next_owner.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Whether clients are served: always by a server that stands alone.
-    pub(crate) fn is_serving(&self) -> bool {
-        self.ensemble.as_ref().is_none_or(Ensemble::is_serving)
+    /// Which clients are served: all of them by a server that stands alone.
+    pub(crate) fn serving(&self) -> Serving {
+        self.ensemble.as_ref().map_or(Serving::All, Ensemble::serving)
+    }
+
+    /// What becomes of sessions in this ensemble; a server that stands alone knows no local ones.
+    pub(crate) fn local_sessions_mode(&self) -> LocalSessionsMode {
+        let ensemble = self.config.ensemble.as_ref();
+        ensemble.map_or(LocalSessionsMode::Off, |ensemble| ensemble.local_sessions)
     }
 
     /// Whether this server may start things by itself.
@@ -59,7 +67,8 @@ impl Service {
         self.ensemble.as_ref().is_none_or(Ensemble::is_leading)
     }
 
-    /// Sends a command to the log; its outcome will be delivered to `link`.
+    /// Sends a command to the log; its outcome will be delivered to `link`. Returns its number
+    /// among this server's own.
     ///
     /// # Errors
     /// [`Busy`] when the queue is full: nothing was taken, try again when it is ready.
@@ -67,10 +76,13 @@ impl Service {
         &self,
         command: &Command<'_>,
         link: Option<&Arc<Link>>,
-    ) -> Result<(), Busy> {
+    ) -> Result<u64, Busy> {
         let since_us = self.core.clock.monotonic_us();
+        let mut number = 0;
         self.proposer.propose(self.core.clock.wall(), command, |sequence| {
+            number = sequence;
             self.core.await_outcome(Awaiting { sequence, link: link.cloned(), since_us });
-        })
+        })?;
+        Ok(number)
     }
 }

@@ -16,6 +16,8 @@ mod expiry;
 pub mod from_wire;
 pub mod handshake;
 pub mod lane;
+mod local;
+mod read_only;
 #[cfg(test)]
 mod testing;
 pub mod to_wire;
@@ -31,6 +33,8 @@ pub use auth::{AuthConfig, AuthFailed, Identities, SessionIds, session_password}
 pub use expiry::ExpiryQueue;
 pub use from_wire::Parsed;
 pub use lane::{Delivery, Lane};
+pub use local::{LocalSession, LocalSessions};
+pub use read_only::needs_quorum;
 pub use watch::{
     AddWatchMode, WatchLimitReached, WatchLimits, WatchSummary, WatchTable, WatcherId, WatcherType,
 };

@@ -28,6 +28,7 @@ pub const fn wire_error(reject: Reject) -> WireError {
         Reject::Unimplemented => ErrorCode::Unimplemented,
         Reject::QuotaExceeded => ErrorCode::QuotaExceeded,
         Reject::SessionExpired => ErrorCode::SessionExpired,
+        Reject::EphemeralOnLocalSession => ErrorCode::EphemeralOnLocalSession,
         Reject::ReconfigDisabled => ErrorCode::ReconfigDisabled,
         Reject::ReconfigInProgress => ErrorCode::ReconfigInProgress,
         Reject::NewConfigNoQuorum => ErrorCode::NewConfigNoQuorum,
@@ -60,6 +61,7 @@ mod tests {
             Reject::QuotaExceeded,
             Reject::SessionExpired,
             Reject::SessionMoved,
+            Reject::EphemeralOnLocalSession,
             Reject::ReconfigDisabled,
             Reject::ReconfigInProgress,
             Reject::NewConfigNoQuorum,
@@ -87,6 +89,7 @@ mod tests {
             QuotaExceeded: -125 QuotaExceeded
             SessionExpired: -112 SessionExpired
             SessionMoved: closes the connection
+            EphemeralOnLocalSession: -120 EphemeralOnLocalSession
             ReconfigDisabled: -123 ReconfigDisabled
             ReconfigInProgress: -14 ReconfigInProgress
             NewConfigNoQuorum: -13 NewConfigNoQuorum

@@ -59,6 +59,8 @@ impl CommandFlags {
     pub const SCHEME_SASL: Self = Self(1 << 3);
     /// The `x509` scheme is valid in ACLs.
     pub const SCHEME_X509: Self = Self(1 << 4);
+    /// The session is a local one: only the proposer knows it, and vouches for it.
+    pub const LOCAL_SESSION: Self = Self(1 << 5);
 
     /// Whether every bit of `other` is set here.
     pub const fn contains(self, other: Self) -> bool {

@@ -103,6 +103,9 @@ pub enum Reject {
     /// The session has another owner by now. Answered by closing the connection.
     #[error("session moved")]
     SessionMoved,
+    /// A local session cannot own ephemerals, and may not become a global one.
+    #[error("ephemeral on a local session")]
+    EphemeralOnLocalSession,
     /// `reconfigEnabled` is false.
     #[error("reconfiguration is disabled")]
     ReconfigDisabled,

@@ -24,6 +24,7 @@ const NUMBERS: &[(Reject, i32)] = &[
     (Reject::NewConfigNoQuorum, 16),
     (Reject::NoWatcher, 17),
     (Reject::OutOfSequence, 18),
+    (Reject::EphemeralOnLocalSession, 19),
 ];
 
 pub(super) fn number(reject: Reject) -> i32 {

@@ -74,7 +74,7 @@ pub fn render(word: Word, argument: &[u8], server: &dyn ServerObserved) -> Strin
         Word::Envi => envi(),
         Word::Gtmk => server.metrics().trace_mask.load(Ordering::Relaxed).to_string(),
         Word::Hash => hash(server),
-        Word::Isro => if server.overview().serving { "rw" } else { "null" }.to_owned(),
+        Word::Isro => isro(&server.overview()).to_owned(),
         Word::Mntr => mntr(server),
         Word::Ruok => "imok".to_owned(),
         Word::Srvr => srvr(server, ""),
@@ -90,12 +90,24 @@ pub fn render(word: Word, argument: &[u8], server: &dyn ServerObserved) -> Strin
     }
 }
 
+const fn isro(overview: &Overview) -> &'static str {
+    match (overview.serving, overview.mode.is_read_only()) {
+        (false, _) => "null",
+        (true, true) => "ro",
+        (true, false) => "rw",
+    }
+}
+
 fn srvr(server: &dyn ServerObserved, clients: &str) -> String {
     let overview = server.overview();
     let figures = server.metrics().figures();
     let requests = &figures.requests;
+    let read_only = match overview.mode.is_read_only() {
+        true => "READ-ONLY mode; serving only read-only clients\n",
+        false => "",
+    };
     format!(
-        "Zookeeper version: {VERSION}\n{clients}\
+        "Zookeeper version: {VERSION}\n{read_only}{clients}\
          Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\n\
          Outstanding: {}\nZxid: {}\nMode: {}\nNode count: {}\n",
         requests.min_us / 1000,

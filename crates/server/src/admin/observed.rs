@@ -22,9 +22,19 @@ pub enum Mode {
     Follower,
     /// Follows without a vote.
     Observer,
+    /// Has lost the others, and serves those who only read.
+    ReadOnly,
 }
 
 impl Mode {
+    /// Whether only those are served who do no more than read.
+    pub const fn is_read_only(self) -> bool {
+        match self {
+            Self::ReadOnly => true,
+            Self::Standalone | Self::Leader | Self::Follower | Self::Observer => false,
+        }
+    }
+
     /// As `srvr` and `mntr` write it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -32,6 +42,7 @@ impl Mode {
             Self::Leader => "leader",
             Self::Follower => "follower",
             Self::Observer => "observer",
+            Self::ReadOnly => "read-only",
         }
     }
 }
@@ -61,8 +72,10 @@ pub struct Overview {
     pub ephemerals: u64,
     /// Paths and data, in bytes, as ZooKeeper estimates it.
     pub data_bytes: i64,
-    /// Open sessions.
+    /// Open sessions that every server knows.
     pub sessions: u64,
+    /// Open sessions that this server alone knows.
+    pub local_sessions: u64,
     /// Watches of every kind.
     pub watches: u64,
     /// Watches on data, for `wchs`.

@@ -94,6 +94,7 @@ impl ServerObserved for Captured {
             ephemerals: 3,
             data_bytes: 2825,
             sessions: 2,
+            local_sessions: 0,
             watches: 4,
             data_watches: WatchSummary { connections: 2, paths: 3, watches: 4 },
         }

@@ -16,6 +16,21 @@ pub struct EnsembleConfig {
     pub me: Member,
     /// Whether peers may connect on every address of the machine, not only the configured.
     pub listen_on_all: bool,
+    /// `readonlymode.enabled`: a server that has lost the others serves those who only read.
+    pub read_only_mode: bool,
+    /// Which sessions are everybody's.
+    pub local_sessions: LocalSessionsMode,
+}
+
+/// `localSessionsEnabled` and `localSessionsUpgradingEnabled`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalSessionsMode {
+    /// Every session is global.
+    Off,
+    /// New sessions are local, and stay so: they can own no ephemerals.
+    On,
+    /// New sessions are local until they first create an ephemeral.
+    Upgrading,
 }
 
 /// Ids that ZooKeeper documents; the id is the highest byte of session ids.
@@ -74,7 +89,22 @@ pub(super) fn config(
         return Err(refused_line(raw, member.id, "ids of servers are from 1 to 255"));
     }
     refuse_large_frames(raw)?;
-    Ok(Some(EnsembleConfig { me, listen_on_all: raw.flag("quorumListenOnAllIPs", false) }))
+    Ok(Some(EnsembleConfig {
+        me,
+        listen_on_all: raw.flag("quorumListenOnAllIPs", false),
+        read_only_mode: raw.flag("readonlymode.enabled", false),
+        local_sessions: local_sessions(raw),
+    }))
+}
+
+fn local_sessions(raw: &RawConfig) -> LocalSessionsMode {
+    let enabled = raw.flag("localSessionsEnabled", false);
+    let upgrading = raw.flag("localSessionsUpgradingEnabled", false);
+    match (enabled, upgrading) {
+        (false, _) => LocalSessionsMode::Off,
+        (true, false) => LocalSessionsMode::On,
+        (true, true) => LocalSessionsMode::Upgrading,
+    }
 }
 
 /// The largest request that servers of an ensemble pass on, in bytes: half of what a message

@@ -21,7 +21,7 @@ mod typed;
 use std::path::{Path, PathBuf};
 
 pub use document::document;
-pub use ensemble::EnsembleConfig;
+pub use ensemble::{EnsembleConfig, LocalSessionsMode};
 pub use error::{ConfigError, Place};
 pub use members::{ClientAddress, Member, PeerAddress, Role};
 pub use typed::{AdminServer, Checkpoints, Config, Containers, Whitelist};

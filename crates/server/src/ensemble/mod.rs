@@ -8,6 +8,8 @@
 
 mod barriers;
 mod membership;
+mod read_only;
+mod serving;
 
 use std::{
     sync::{
@@ -25,8 +27,11 @@ use tokio::{
 
 use crate::{admin::Mode, service::Service};
 
+use serving::ServingCell;
+
 pub(crate) use barriers::{Barriers, run as pass_barriers};
 pub(crate) use membership::{config_text, raft_config};
+pub(crate) use serving::Serving;
 
 /// How long one attempt to catch up may take before it is made again.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
@@ -39,8 +44,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Ensemble {
     log: Arc<RaftLog>,
-    /// Whether clients are served.
-    serving: AtomicBool,
+    /// Which clients are served.
+    serving: ServingCell,
     /// Whether this server may start things by itself: it leads, has applied all that was
     /// decided before, and has given every session a full timeout.
     leading: AtomicBool,
@@ -51,13 +56,13 @@ pub(crate) struct Ensemble {
 impl Ensemble {
     /// A server that does not serve yet.
     pub(crate) fn new(log: Arc<RaftLog>) -> Self {
-        let (serving, leading) = (AtomicBool::new(false), AtomicBool::new(false));
+        let (serving, leading) = (ServingCell::default(), AtomicBool::new(false));
         Self { log, serving, leading, barriers: Barriers::default() }
     }
 
-    /// Whether clients are served.
-    pub(crate) fn is_serving(&self) -> bool {
-        self.serving.load(Ordering::Acquire)
+    /// Which clients are served.
+    pub(crate) fn serving(&self) -> Serving {
+        self.serving.get()
     }
 
     /// Whether this server may expire sessions and reap znodes.
@@ -67,6 +72,9 @@ impl Ensemble {
 
     /// What it is to its clients.
     pub(crate) fn mode(&self) -> Mode {
+        if self.serving() == Serving::Readers {
+            return Mode::ReadOnly;
+        }
         match self.log.status().borrow().role {
             Role::Leading => Mode::Leader,
             Role::Observing => Mode::Observer,
@@ -110,26 +118,38 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
     let patience = Duration::from_millis(shortest.max(1));
     let mut status = ensemble.log.status();
     loop {
-        // The log ends last, so that its channel is there.
-        let _ = status.wait_for(|status| status.leader.is_some()).await;
-        let not_yet = ensemble.is_out_of_touch(patience) || ensemble.is_yet_to_vote();
-        if not_yet || !ensemble.catch_up().await {
-            sleep(PAUSE).await;
-            continue;
+        tokio::select! {
+            () = get_in_touch(ensemble, patience) => {}
+            () = read_only::serve_when_cut_off(service, ensemble) => {}
         }
-        ensemble.serving.store(true, Ordering::Release);
+        read_only::end(service, ensemble);
+        ensemble.serving.set(Serving::All);
         let zxid = service.core.read().last_zxid();
         tracing::info!(mode = ensemble.mode().name(), %zxid, "serving clients");
         while !ensemble.is_out_of_touch(patience) {
             follow_leadership(service, ensemble, &mut status).await;
         }
         ensemble.leading.store(false, Ordering::Release);
-        ensemble.serving.store(false, Ordering::Release);
+        ensemble.serving.set(Serving::Nobody);
         tracing::warn!(
             after_ms = shortest,
             "out of touch with a quorum: clients are sent away to other servers"
         );
         service.core.links.drop_all();
+    }
+}
+
+/// Returns when this server may serve everybody.
+async fn get_in_touch(ensemble: &Ensemble, patience: Duration) {
+    let mut status = ensemble.log.status();
+    loop {
+        // The log ends last, so that its channel is there.
+        let _ = status.wait_for(|status| status.leader.is_some()).await;
+        let not_yet = ensemble.is_out_of_touch(patience) || ensemble.is_yet_to_vote();
+        if !not_yet && ensemble.catch_up().await {
+            return;
+        }
+        sleep(PAUSE).await;
     }
 }
 

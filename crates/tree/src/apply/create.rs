@@ -32,6 +32,9 @@ impl State {
         changes: &mut Changes,
     ) -> Result<Reply, Reject> {
         check_ttl(new.mode)?;
+        if request.is_local() && is_ephemeral(new.mode) {
+            return Err(Reject::EphemeralOnLocalSession);
+        }
         self.check_session(request)?;
         let (kind, owner) = kind_and_owner(new.mode, request.session)?;
         let parent_path = path::parent_for_create(new.path)?;
@@ -132,6 +135,17 @@ fn kind_and_owner(mode: CreateMode, session: SessionId) -> Result<(Kind, i64), R
         CreateMode::Container => Ok((Kind::Container, 0)),
         CreateMode::PersistentWithTtl { ttl_ms }
         | CreateMode::PersistentSequentialWithTtl { ttl_ms } => Ok((Kind::Ttl, ttl_ms)),
+    }
+}
+
+const fn is_ephemeral(mode: CreateMode) -> bool {
+    match mode {
+        CreateMode::Ephemeral | CreateMode::EphemeralSequential => true,
+        CreateMode::Persistent
+        | CreateMode::PersistentSequential
+        | CreateMode::Container
+        | CreateMode::PersistentWithTtl { .. }
+        | CreateMode::PersistentSequentialWithTtl { .. } => false,
     }
 }
 

@@ -32,6 +32,13 @@ struct Request<'c> {
     identities: &'c [Identity<'c>],
 }
 
+impl Request<'_> {
+    /// Whether the session is known to its server only.
+    const fn is_local(&self) -> bool {
+        self.flags.contains(CommandFlags::LOCAL_SESSION)
+    }
+}
+
 /// Where an operation describes its changes.
 type Changes = Vec<Change>;
 
@@ -87,9 +94,10 @@ impl State {
         }
     }
 
-    /// The session must be open, and the connection must be the one that owns it.
+    /// The session must be open, and the connection must be the one that owns it. For a local
+    /// session the proposer has checked both.
     fn check_session(&self, request: &Request<'_>) -> Result<(), Reject> {
-        if request.session == SessionId::NONE {
+        if request.session == SessionId::NONE || request.is_local() {
             return Ok(());
         }
         let session = self.sessions.get(request.session).ok_or(Reject::SessionExpired)?;

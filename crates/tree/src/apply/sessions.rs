@@ -22,12 +22,16 @@ impl State {
         Ok(Reply::Attached { timeout_ms })
     }
 
-    /// From here on, commands of the former owner are rejected as moved.
+    /// From here on, commands of the former owner are rejected as moved. A local session is
+    /// attached by its own server; it comes this way to wait behind its earlier writes.
     pub(super) fn attach_session(
         &mut self,
         request: &Request<'_>,
         timeout_ms: i32,
     ) -> Result<Reply, Reject> {
+        if request.is_local() {
+            return Ok(Reply::Attached { timeout_ms });
+        }
         if self.sessions.get(request.session).is_none() {
             return Err(Reject::SessionExpired);
         }

@@ -117,7 +117,7 @@ pub(super) fn run(
         Command::InitialConfiguration => {
             fields([("initial_configuration", Json::Text(server.conf().file_text))])
         }
-        Command::IsReadOnly => fields([("read_only", Json::Bool(false))]),
+        Command::IsReadOnly => fields([("read_only", is_read_only(server))]),
         Command::LastSnapshot => fields([
             // Compat(no-snapshot-files): as before the first snapshot. There are no snapshot files.
             ("zxid", Json::text("ffffffffffffffff")),
@@ -313,11 +313,15 @@ fn server_stats(server: &dyn ServerObserved) -> Fields {
     ]);
     fields([
         ("version", Json::text(VERSION)),
-        ("read_only", Json::Bool(false)),
+        ("read_only", is_read_only(server)),
         ("server_stats", stats),
         ("client_response", response_sizes()),
         ("node_count", Json::number(overview.znodes)),
     ])
+}
+
+fn is_read_only(server: &dyn ServerObserved) -> Json {
+    Json::Bool(server.overview().mode.is_read_only())
 }
 
 fn watch_summary(server: &dyn ServerObserved) -> Fields {

@@ -149,7 +149,6 @@ pub(super) const UPDATE_LATENCIES: &[&str] =
 /// Gauges that say that nothing of the kind happens here.
 pub(super) const ZERO_GAUGES: &[&str] = &[
     "connection_drop_probability",
-    "local_sessions",
     "non_mtls_local_conn_count",
     "non_mtls_remote_conn_count",
     "outstanding_tls_handshake",

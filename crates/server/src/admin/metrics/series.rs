@@ -94,6 +94,7 @@ fn gauges(overview: &Overview, figures: &Figures, process: &ProcessFigures) -> V
         gauge("ephemerals_count", integer(overview.ephemerals)),
         gauge("approximate_data_size", overview.data_bytes),
         gauge("global_sessions", integer(overview.sessions)),
+        gauge("local_sessions", integer(overview.local_sessions)),
         gauge("open_file_descriptor_count", integer(process.open_descriptors)),
         gauge("max_file_descriptor_count", integer(process.max_descriptors)),
         gauge("auth_failed_count", integer(figures.counter(Counter::AuthFailed))),

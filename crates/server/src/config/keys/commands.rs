@@ -84,7 +84,7 @@ pub(super) const KEYS: &[Key] = &[
         "readonlymode.enabled",
         Text,
         "false",
-        "one server is never without a majority: all it does is to allow `isro`",
+        "a server of an ensemble without a majority serves those who only read; allows `isro`",
     ),
     meaningless("jvm.pause.monitor", Bool, "there is no JVM"),
 ];
