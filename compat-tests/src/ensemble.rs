@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::oracle::process::{ProcessError, ServerProcess, Software, free_address};
+use crate::oracle::process::{
+    ProcessError, ServerProcess, Software, four_letter_word, free_address,
+};
 
 /// How often a condition is looked at again.
 const POLL_EVERY: Duration = Duration::from_millis(20);
@@ -173,6 +175,32 @@ impl Ensemble {
     /// What a server says it is; `None` while it does not serve.
     pub fn mode(&self, index: usize) -> Option<String> {
         self.process(index)?.mode()
+    }
+
+    /// A value that `mntr` shows for a server, its name without the `zk_`.
+    ///
+    /// # Panics
+    /// When the server does not show it.
+    pub fn figure(&self, index: usize, name: &str) -> String {
+        let text = four_letter_word(self.address(index), "mntr").unwrap_or_default();
+        let value = text.lines().find_map(|line| {
+            let (key, value) = line.strip_prefix("zk_")?.split_once('\t')?;
+            (key == name).then(|| value.to_owned())
+        });
+        value.unwrap_or_else(|| panic!("no {name} in mntr of server {}:\n{text}", index + 1))
+    }
+
+    /// Waits until a server says that it is `mode`; `None` for one that does not serve.
+    ///
+    /// # Panics
+    /// When it does not in time.
+    pub fn wait_for_mode(&self, index: usize, mode: Option<&str>, within: Duration) {
+        let deadline = Instant::now() + within;
+        while self.mode(index).as_deref() != mode {
+            let late = Instant::now() > deadline;
+            assert!(!late, "server {} is not {mode:?}: {}", index + 1, self.outputs());
+            thread::sleep(POLL_EVERY);
+        }
     }
 
     /// Waits until a server leads.

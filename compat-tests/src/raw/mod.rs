@@ -12,4 +12,4 @@ mod session;
 pub use bytes::{Malformed, Reader, Writer};
 pub use connection::{Incoming, RawConnection};
 pub use handshake::{Handshake, Welcome};
-pub use session::{Answer, Session, put_create};
+pub use session::{Answer, Greeting, Session, put_create, put_create_flagged};

@@ -17,6 +17,19 @@ pub enum Answer {
     Nothing,
 }
 
+/// What came of a handshake.
+#[derive(Debug)]
+pub enum Greeting {
+    /// The session is the client's.
+    Granted(Session),
+    /// There is no such session.
+    Refused(Welcome),
+    /// The server closed the connection.
+    Closed,
+    /// Something that is no answer to a handshake; empty for nothing in time.
+    Other(Vec<u8>),
+}
+
 /// A session over its own connection.
 #[derive(Debug)]
 pub struct Session {
@@ -38,20 +51,30 @@ impl Session {
 
     /// Opens or resumes a session; an error when it is refused.
     pub fn open_with(server: SocketAddr, handshake: &Handshake) -> io::Result<Self> {
-        let mut connection = RawConnection::open(server)?;
-        connection.send_frame(&handshake.encode())?;
-        match connection.read_frame(Self::WITHIN)? {
-            Incoming::Frame(payload) => {
-                let welcome = Welcome::decode(&payload).map_err(io::Error::other)?;
-                if !welcome.is_granted() {
-                    return Err(io::Error::other("the session was refused"));
-                }
-                Ok(Self { connection, welcome, xid: 0 })
-            }
-            Incoming::Closed | Incoming::Nothing => {
+        match Self::greet(server, handshake)? {
+            Greeting::Granted(session) => Ok(session),
+            Greeting::Refused(_) => Err(io::Error::other("the session was refused")),
+            Greeting::Closed | Greeting::Other(_) => {
                 Err(io::Error::other("no answer to the handshake"))
             }
         }
+    }
+
+    /// Asks for a session, whatever comes of it.
+    pub fn greet(server: SocketAddr, handshake: &Handshake) -> io::Result<Greeting> {
+        let mut connection = RawConnection::open(server)?;
+        connection.send_frame(&handshake.encode())?;
+        Ok(match connection.read_frame(Self::WITHIN)? {
+            Incoming::Frame(payload) => match Welcome::decode(&payload) {
+                Ok(welcome) if welcome.is_granted() => {
+                    Greeting::Granted(Self { connection, welcome, xid: 0 })
+                }
+                Ok(welcome) => Greeting::Refused(welcome),
+                Err(_) => Greeting::Other(payload),
+            },
+            Incoming::Closed => Greeting::Closed,
+            Incoming::Nothing => Greeting::Other(Vec::new()),
+        })
     }
 
     /// The next request as a frame, with its xid.
@@ -122,6 +145,11 @@ impl Session {
 
 /// The body of a create: open to the world, persistent.
 pub fn put_create(out: &mut Writer, path: &str, data: &[u8]) {
+    put_create_flagged(out, path, data, 0);
+}
+
+/// The body of a create: open to the world, of any kind.
+pub fn put_create_flagged(out: &mut Writer, path: &str, data: &[u8], flags: i32) {
     out.text(Some(path)).buffer(Some(data)).count(1).int(31);
-    out.text(Some("world")).text(Some("anyone")).int(0);
+    out.text(Some("world")).text(Some("anyone")).int(flags);
 }
