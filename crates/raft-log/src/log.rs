@@ -6,7 +6,7 @@
 use std::{
     collections::VecDeque,
     fmt::Debug,
-    io, mem,
+    io,
     ops::{Bound, RangeBounds},
     sync::{
         Arc,
@@ -25,7 +25,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     disk::{DiskState, LogDisk, LogOp},
-    log_thread::{Done, Job},
+    log_thread::{CommittedHint, Done, Job},
     types::{
         Entry, LogId, Payload, Types, Vote, from_stored, log_id, position, stored_vote, to_stored,
         vote,
@@ -49,14 +49,13 @@ struct Shared {
     tail_bytes_max: usize,
     /// The number of the entry after the last one on disk; kept by the log thread.
     written: Arc<AtomicU64>,
+    hint: Arc<CommittedHint>,
 }
 
 struct State {
     vote: Option<Vote>,
     founding: Option<Bytes>,
     committed: Option<LogId>,
-    /// The disk does not know it yet.
-    committed_is_new: bool,
     purged: Option<LogId>,
     /// Where the log begins: behind what was purged.
     first: u64,
@@ -74,12 +73,12 @@ impl Log {
         thread: mpsc::Sender<Job>,
         tail_bytes_max: usize,
         written: Arc<AtomicU64>,
+        hint: Arc<CommittedHint>,
     ) -> Self {
         let state = State {
             vote: found.vote.map(vote),
             founding: found.founding.clone(),
             committed: found.committed.map(log_id),
-            committed_is_new: false,
             purged: found.purged.map(log_id),
             first: found.purged.map_or(0, |purged| purged.index + 1),
             last: found.last.map(log_id),
@@ -87,7 +86,7 @@ impl Log {
             tail_bytes: 0,
         };
         let (thread, state) = (Mutex::new(Some(thread)), RwLock::new(state));
-        let shared = Shared { disk, thread, state, tail_bytes_max, written };
+        let shared = Shared { disk, thread, state, tail_bytes_max, written, hint };
         Self { shared: Arc::new(shared) }
     }
 
@@ -262,7 +261,7 @@ impl RaftLogStorage<Types> for Log {
         state.trim(self.shared.tail_bytes_max, self.shared.written.load(Ordering::Acquire));
         // It goes to disk with the next entries: waking the log thread for a hint would
         // cost a lone client a sixth of its processor time.
-        state.committed_is_new = true;
+        self.shared.hint.set(position(&committed));
         Ok(())
     }
 
@@ -282,9 +281,7 @@ impl RaftLogStorage<Types> for Log {
             state.push(entry);
         }
         let mut ops = vec![LogOp::Append(stored)];
-        if mem::take(&mut state.committed_is_new) {
-            ops.extend(state.committed.as_ref().map(position).map(LogOp::Committed));
-        }
+        ops.extend(self.shared.hint.take());
         drop(state);
         self.send(ops, Done::Callback(callback))
     }

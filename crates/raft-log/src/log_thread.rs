@@ -15,10 +15,11 @@ use std::{
 };
 
 use openraft::storage::IOFlushed;
+use parking_lot::Mutex;
 use tokio::sync::{oneshot, watch};
 
 use crate::{
-    disk::{LogDisk, LogOp},
+    disk::{LogDisk, LogOp, LogPosition},
     panic::abort_on_panic,
     types::Types,
 };
@@ -55,6 +56,23 @@ impl Done {
     }
 }
 
+/// How far is committed, as far as the disk does not know it yet. It goes to disk with the
+/// next entries, or when nothing is written for a while: a server that starts without the
+/// others can show no more than it knows to be committed.
+#[derive(Debug, Default)]
+pub(crate) struct CommittedHint(Mutex<Option<LogPosition>>);
+
+impl CommittedHint {
+    pub(crate) fn set(&self, committed: LogPosition) {
+        *self.0.lock() = Some(committed);
+    }
+
+    /// What must be written; the caller writes it.
+    pub(crate) fn take(&self) -> Option<LogOp> {
+        self.0.lock().take().map(LogOp::Committed)
+    }
+}
+
 /// Starts the thread. It ends when the sender is dropped, or at the first error, which it
 /// reports to `failed` and to everybody who waits or comes later.
 ///
@@ -63,11 +81,12 @@ pub(crate) fn start(
     disk: Arc<dyn LogDisk>,
     failed: watch::Sender<Option<String>>,
     written: Arc<AtomicU64>,
+    hint: Arc<CommittedHint>,
 ) -> io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
     let (sender, receiver) = mpsc::channel();
     let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
         // A log thread that panics leaves callers waiting for ever: better to end at once.
-        abort_on_panic(|| run(&*disk, &receiver, &failed, &written));
+        abort_on_panic(|| run(&*disk, &receiver, &failed, &written, &hint));
     })?;
     Ok((sender, thread))
 }
@@ -77,6 +96,7 @@ fn run(
     jobs: &mpsc::Receiver<Job>,
     failed: &watch::Sender<Option<String>>,
     written: &AtomicU64,
+    hint: &CommittedHint,
 ) {
     let mut error: Option<io::Error> = None;
     let mut resting = true;
@@ -85,12 +105,17 @@ fn run(
             Next::Job(job) => job,
             Next::Quiet => {
                 if error.is_none() {
-                    error = note_error(disk.rest(), failed);
+                    error = note_error(write_hint(disk, hint).and_then(|()| disk.rest()), failed);
                 }
                 resting = true;
                 continue;
             }
-            Next::End => return,
+            Next::End => {
+                if error.is_none() {
+                    note_error(write_hint(disk, hint), failed);
+                }
+                return;
+            }
         };
         resting = false;
         let (ops, waiting) = collect(first, jobs);
@@ -107,6 +132,10 @@ fn run(
             });
         }
     }
+}
+
+fn write_hint(disk: &dyn LogDisk, hint: &CommittedHint) -> io::Result<()> {
+    hint.take().map_or(Ok(()), |op| disk.write(&[op], false))
 }
 
 /// The error, if there is one, after saying so to whoever must stop the server.

@@ -26,7 +26,7 @@ use crate::{
     },
     forward,
     log::Log,
-    log_thread,
+    log_thread::{self, CommittedHint},
     machine::{Adapter, Due, Machine},
     network::Network,
     peer::accept,
@@ -369,8 +369,10 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
         Adapter::open(machine, Arc::clone(&checkpoints), proposer, due, Arc::clone(&applied))?;
     check_joined(found.purged, adapter.applied())?;
     let written = Arc::new(AtomicU64::new(found.last.map_or(0, |last| last.index + 1)));
-    let (sender, log_thread) = log_thread::start(Arc::clone(&disk), failed, Arc::clone(&written))?;
-    let log = Log::new(disk, &found, sender, config.tail_bytes, written);
+    let hint = Arc::<CommittedHint>::default();
+    let (sender, log_thread) =
+        log_thread::start(Arc::clone(&disk), failed, Arc::clone(&written), Arc::clone(&hint))?;
+    let log = Log::new(disk, &found, sender, config.tail_bytes, written, hint);
     let raft_config = config.raft().validate().map_err(raft_error)?;
     let own = Own {
         node: config.node,

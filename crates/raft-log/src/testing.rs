@@ -18,7 +18,7 @@ use crate::{
     checkpoints::{CheckpointError, CheckpointSink, CheckpointSource},
     disk::LogDisk,
     log::Log,
-    log_thread,
+    log_thread::{self, CommittedHint},
     machine::{Adapter, Committed, Due, Machine, ReadCheckpoint},
     mem::MemCheckpoints,
     proposer::Proposer,
@@ -53,9 +53,12 @@ where
         let found = disk.state().map_err(failed)?;
         let written = Arc::new(AtomicU64::new(found.last.map_or(0, |last| last.index + 1)));
         let (failures, _) = watch::channel(None);
+        let hint = Arc::<CommittedHint>::default();
+        let (thread_written, thread_hint) = (Arc::clone(&written), Arc::clone(&hint));
         let (sender, _) =
-            log_thread::start(Arc::clone(&disk), failures, Arc::clone(&written)).map_err(failed)?;
-        let log = Log::new(disk, &found, sender, TAIL_BYTES, written);
+            log_thread::start(Arc::clone(&disk), failures, thread_written, thread_hint)
+                .map_err(failed)?;
+        let log = Log::new(disk, &found, sender, TAIL_BYTES, written, hint);
         let adapter = Adapter::open(
             Arc::new(Nothing),
             Arc::<MemCheckpoints>::default(),
