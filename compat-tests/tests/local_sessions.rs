@@ -191,7 +191,6 @@ fn the_first_ephemeral_makes_a_global_session_of_it() {
         assert_eq!(owner(&mut session, &path).unwrap(), Some(session.welcome.session_id));
         // Others know it now.
         let mut moved = resumed(&ensemble, other, &session);
-        closed(&mut session);
         assert_eq!(create(&mut moved, &format!("{path}-2"), 1), 0);
         session = resumed(&ensemble, index, &moved);
 

@@ -7,10 +7,10 @@ use tree::{CommandFlags, Permissions, SessionId, Zxid};
 
 use crate::{
     admin::{
-        Access, ConfView, ConnectionView, DirectorySizes, ExpiryBucket, Metrics, Mode, Overview,
-        ServerObserved, directory_size, snapshot,
+        Access, ConfView, ConnectionView, DirectorySizes, ExpiryBucket, GlobalSessions, Metrics,
+        Mode, Overview, ServerObserved, SessionsView, directory_size, snapshot,
     },
-    config::Whitelist,
+    config::{LocalSessionsMode, Whitelist},
     ensemble::{Ensemble, Serving},
     link::Link,
     service::Service,
@@ -124,8 +124,20 @@ impl ServerObserved for Service {
     }
 
     fn expiry_buckets(&self) -> Vec<ExpiryBucket> {
-        let buckets = self.core.liveness.buckets().into_iter();
-        buckets.map(|(deadline_ms, sessions)| ExpiryBucket { deadline_ms, sessions }).collect()
+        buckets(self.core.liveness.buckets())
+    }
+
+    fn sessions(&self) -> SessionsView {
+        let is_local = self.local_sessions_mode() != LocalSessionsMode::Off;
+        let local = is_local.then(|| buckets(self.local_sessions.lock().buckets()));
+        let global = if self.is_leading() {
+            GlobalSessions::Expiring(self.expiry_buckets())
+        } else {
+            let state = self.core.read();
+            let known = state.sessions().map(|(id, session)| (id, session.timeout_ms));
+            GlobalSessions::Known(known.collect())
+        };
+        SessionsView { local, global }
     }
 
     fn ephemerals(&self) -> Vec<(SessionId, Vec<String>)> {
@@ -144,6 +156,11 @@ impl ServerObserved for Service {
     fn digests(&self) -> Vec<(Zxid, u64)> {
         self.core.read().digest_points().collect()
     }
+}
+
+fn buckets(buckets: Vec<(u64, Vec<SessionId>)>) -> Vec<ExpiryBucket> {
+    let bucket = |(deadline_ms, sessions)| ExpiryBucket { deadline_ms, sessions };
+    buckets.into_iter().map(bucket).collect()
 }
 
 fn connection(link: &Link, session: SessionId, timeout_ms: i32) -> ConnectionView {

@@ -23,8 +23,8 @@ mod version;
 
 pub use metrics::Metrics;
 pub use observed::{
-    Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest,
-    Mode, Overview, ServerObserved,
+    Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket,
+    GlobalSessions, LastRequest, Mode, Overview, ServerObserved, SessionsView,
 };
 pub use sizes::directory_size;
 pub use version::{VERSION, ZOOKEEPER_VERSION};

@@ -177,6 +177,24 @@ pub struct ExpiryBucket {
     pub sessions: Vec<SessionId>,
 }
 
+/// The sessions as this server keeps them, for `dump`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionsView {
+    /// Those of this server alone, by when they end; none when there can be none.
+    pub local: Option<Vec<ExpiryBucket>>,
+    /// Those that every server knows.
+    pub global: GlobalSessions,
+}
+
+/// What a server knows of the sessions that every server knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GlobalSessions {
+    /// When they end: it decides that.
+    Expiring(Vec<ExpiryBucket>),
+    /// Their timeouts, in milliseconds: another one decides when they end.
+    Known(Vec<(SessionId, i32)>),
+}
+
 /// What `conf` prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfView {
@@ -245,8 +263,10 @@ pub trait ServerObserved: Send + Sync {
     fn connections(&self) -> Vec<ConnectionView>;
     /// Forgets what connections counted.
     fn reset_connections(&self);
-    /// Sessions by when they end, soonest first.
+    /// Global sessions by when they end, soonest first, as far as this server knows.
     fn expiry_buckets(&self) -> Vec<ExpiryBucket>;
+    /// All sessions, as this server keeps them.
+    fn sessions(&self) -> SessionsView;
     /// Sessions that own ephemerals, with their paths.
     fn ephemerals(&self) -> Vec<(SessionId, Vec<String>)>;
     /// Sessions that watch data, with the paths.

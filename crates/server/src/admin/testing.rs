@@ -10,7 +10,7 @@ use super::{
     metrics::Metrics,
     observed::{
         Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket,
-        LastRequest, Mode, Overview, ServerObserved,
+        GlobalSessions, LastRequest, Mode, Overview, ServerObserved, SessionsView,
     },
 };
 use crate::config::Whitelist;
@@ -26,6 +26,8 @@ pub(crate) struct Captured {
     pub(crate) metrics: Metrics,
     pub(crate) whitelist: Whitelist,
     pub(crate) serving: bool,
+    pub(crate) mode: Mode,
+    pub(crate) sessions: SessionsView,
     pub(crate) connections: parking_lot::Mutex<Vec<ConnectionView>>,
 }
 
@@ -37,6 +39,8 @@ impl Default for Captured {
             metrics,
             whitelist: Whitelist::All,
             serving: true,
+            mode: Mode::Standalone,
+            sessions: SessionsView { local: None, global: GlobalSessions::Expiring(buckets()) },
             connections: parking_lot::Mutex::new(vec![
                 connection(37240, A, 30_000, 1_795_245_567_391),
                 connection(37300, SessionId::NONE, 0, 0),
@@ -82,7 +86,7 @@ impl ServerObserved for Captured {
     fn overview(&self) -> Overview {
         Overview {
             serving: self.serving,
-            mode: Mode::Standalone,
+            mode: self.mode,
             zxid: Zxid(0x9c),
             uptime_ms: 61_926,
             // 07:19:28 UTC, and what ZooKeeper's clock was then.
@@ -152,10 +156,11 @@ impl ServerObserved for Captured {
     }
 
     fn expiry_buckets(&self) -> Vec<ExpiryBucket> {
-        vec![
-            ExpiryBucket { deadline_ms: 4_270_000, sessions: vec![B] },
-            ExpiryBucket { deadline_ms: 4_290_000, sessions: vec![A] },
-        ]
+        buckets()
+    }
+
+    fn sessions(&self) -> SessionsView {
+        self.sessions.clone()
     }
 
     fn ephemerals(&self) -> Vec<(SessionId, Vec<String>)> {
@@ -169,4 +174,11 @@ impl ServerObserved for Captured {
     fn digests(&self) -> Vec<(Zxid, u64)> {
         vec![(Zxid(128), 274_192_424_977)]
     }
+}
+
+fn buckets() -> Vec<ExpiryBucket> {
+    vec![
+        ExpiryBucket { deadline_ms: 4_270_000, sessions: vec![B] },
+        ExpiryBucket { deadline_ms: 4_290_000, sessions: vec![A] },
+    ]
 }

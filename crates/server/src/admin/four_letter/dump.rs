@@ -6,7 +6,7 @@ use tree::SessionId;
 
 use crate::admin::{
     date::java_date,
-    observed::{ConnectionView, ServerObserved},
+    observed::{ConnectionView, ExpiryBucket, GlobalSessions, ServerObserved, SessionsView},
 };
 
 /// What `dump` answers.
@@ -16,16 +16,8 @@ pub(super) fn dump(server: &dyn ServerObserved) -> String {
         let ahead = deadline_ms.cast_signed() - overview.monotonic_ms.cast_signed();
         java_date(overview.wall_ms + ahead)
     };
-    let buckets = server.expiry_buckets();
-    let sessions: usize = buckets.iter().map(|bucket| bucket.sessions.len()).sum();
     let mut out = String::from("SessionTracker dump:\n");
-    let _ = writeln!(out, "Session Sets ({})/({sessions}):", buckets.len());
-    for bucket in &buckets {
-        let _ = writeln!(out, "{} expire at {}:", bucket.sessions.len(), date(bucket.deadline_ms));
-        for session in &bucket.sessions {
-            let _ = writeln!(out, "\t{session}");
-        }
-    }
+    put_sessions(&mut out, &server.sessions(), &date);
     let ephemerals = server.ephemerals();
     let _ =
         writeln!(out, "ephemeral nodes dump:\nSessions with Ephemerals ({}):", ephemerals.len());
@@ -51,6 +43,36 @@ pub(super) fn dump(server: &dyn ServerObserved) -> String {
         }
     }
     out
+}
+
+/// Local sessions, where there can be some, then the global ones.
+fn put_sessions(out: &mut String, sessions: &SessionsView, date: &dyn Fn(u64) -> String) {
+    if let Some(local) = &sessions.local {
+        out.push_str("Local ");
+        put_buckets(out, local, date);
+        out.push_str("Global ");
+    }
+    match &sessions.global {
+        GlobalSessions::Expiring(buckets) => put_buckets(out, buckets, date),
+        GlobalSessions::Known(known) => {
+            let title = if sessions.local.is_some() { "" } else { "Global " };
+            let _ = writeln!(out, "{title}Sessions({}):", known.len());
+            for (session, timeout_ms) in known {
+                let _ = writeln!(out, "{session}\t{timeout_ms}ms");
+            }
+        }
+    }
+}
+
+fn put_buckets(out: &mut String, buckets: &[ExpiryBucket], date: &dyn Fn(u64) -> String) {
+    let sessions: usize = buckets.iter().map(|bucket| bucket.sessions.len()).sum();
+    let _ = writeln!(out, "Session Sets ({})/({sessions}):", buckets.len());
+    for bucket in buckets {
+        let _ = writeln!(out, "{} expire at {}:", bucket.sessions.len(), date(bucket.deadline_ms));
+        for session in &bucket.sessions {
+            let _ = writeln!(out, "\t{session}");
+        }
+    }
 }
 
 /// The step in which ZooKeeper looks for idle connections, and how long one may be without

@@ -2,9 +2,14 @@
 
 use std::{collections::BTreeSet, fs};
 
+use expect_test::expect;
+
 use super::*;
 use crate::{
-    admin::testing::{APACHE, Captured},
+    admin::{
+        observed::{ExpiryBucket, GlobalSessions, Mode, SessionsView},
+        testing::{A, APACHE, B, Captured},
+    },
     config::Whitelist,
 };
 
@@ -198,6 +203,50 @@ fn a_server_that_does_not_serve_says_so() {
     assert_eq!(say(&server, "ruok"), "imok");
     assert_eq!(say(&server, "isro"), "null");
     assert!(say(&server, "envi").starts_with("Environment:\n"));
+}
+
+#[test]
+fn a_read_only_server_says_so() {
+    let server = Captured { mode: Mode::ReadOnly, ..Captured::default() };
+    assert_eq!(say(&server, "isro"), "ro");
+    for word in ["srvr", "stat"] {
+        let said = say(&server, word);
+        let second = said.lines().nth(1);
+        assert_eq!(second, Some("READ-ONLY mode; serving only read-only clients"), "{word}");
+        assert!(said.contains("Mode: read-only\n"), "{said}");
+    }
+    assert!(say(&server, "mntr").contains("zk_server_state\tread-only\n"));
+}
+
+/// As three members of an ensemble of ZooKeeper 3.9.5 dumped them, sessions apart.
+#[test]
+fn a_member_of_an_ensemble_dumps_what_it_knows_of_sessions() {
+    let local = || Some(vec![ExpiryBucket { deadline_ms: 4_270_000, sessions: vec![B] }]);
+    let known = || GlobalSessions::Known(vec![(A, 8000)]);
+    let expiring = || GlobalSessions::Expiring(Vec::new());
+    let dumped = |local, global| {
+        let sessions = SessionsView { local, global };
+        let said = say(&Captured { sessions, ..Captured::default() }, "dump");
+        said.split("ephemeral nodes dump").next().unwrap().to_owned()
+    };
+    let all = [dumped(None, known()), dumped(local(), known()), dumped(local(), expiring())];
+    expect![[r#"
+        SessionTracker dump:
+        Global Sessions(1):
+        0x10000400e110000	8000ms
+        SessionTracker dump:
+        Local Session Sets (1)/(1):
+        1 expire at Sat Nov 21 07:19:39 UTC 2026:
+        	0x10000400e110001
+        Global Sessions(1):
+        0x10000400e110000	8000ms
+        SessionTracker dump:
+        Local Session Sets (1)/(1):
+        1 expire at Sat Nov 21 07:19:39 UTC 2026:
+        	0x10000400e110001
+        Global Session Sets (0)/(0):
+    "#]]
+    .assert_eq(&all.concat());
 }
 
 #[test]
