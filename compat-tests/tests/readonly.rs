@@ -25,6 +25,9 @@ const GET_DATA: i32 = 4;
 const PING: i32 = 11;
 const CLOSE: i32 = -11;
 
+/// Writes the body of a request.
+type Body<'a> = &'a dyn Fn(&mut Writer);
+
 fn settings(more: &[(&str, &str)]) -> Vec<(String, String)> {
     let common = [("tickTime", "1000"), ("readonlymode.enabled", "true")];
     let all = common.iter().chain(more);
@@ -153,7 +156,7 @@ fn it_answers_reads_and_refuses_the_rest() {
     let garbage = |out: &mut Writer| {
         out.flag(true);
     };
-    let refused: [(i32, &dyn Fn(&mut Writer)); 13] = [
+    let refused: [(i32, Body<'_>); 13] = [
         (CREATE, &write),
         (CREATE, &garbage),
         (2, &path),
@@ -177,7 +180,7 @@ fn it_answers_reads_and_refuses_the_rest() {
     let watched = |out: &mut Writer| {
         out.text(Some("/a")).flag(true);
     };
-    let answered: [(i32, &dyn Fn(&mut Writer)); 10] = [
+    let answered: [(i32, Body<'_>); 10] = [
         (3, &watched),
         (GET_DATA, &watched),
         (6, &path),

@@ -105,9 +105,10 @@ impl Links {
         heard.map(|(session, _)| *session).collect()
     }
 
-    /// Drops every connection and forgets which sessions they held.
+    /// Drops every connection and forgets which sessions they held. When a local session was
+    /// last heard nobody else knows; it is forgotten with the session.
     pub(crate) fn drop_all(&self) {
-        self.by_session.lock().clear();
+        self.by_session.lock().retain(|_, link| link.is_local());
         self.all().iter().for_each(|link| link.drop_silently());
     }
 
@@ -116,5 +117,33 @@ impl Links {
         let mut all: Vec<_> = self.by_watcher.lock().values().cloned().collect();
         all.sort_by_key(|link| link.owner);
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tree::Owner;
+
+    use super::*;
+    use crate::admin::ConnectionStats;
+
+    /// Else it would expire although its client was heard a moment ago.
+    #[test]
+    fn when_a_local_session_was_heard_is_known_after_its_connection_was_dropped() {
+        let links = Links::default();
+        let held = [(1, true), (2, false)].map(|(number, local)| {
+            let remote = ([127, 0, 0, 1], 1).into();
+            let link = Link::new(Owner(number), remote, 70, ConnectionStats::new(0));
+            link.set_local(local);
+            let (link, session) = (Arc::new(link), SessionId(number.cast_signed()));
+            links.add(Arc::clone(&link));
+            links.hold_session(session, Arc::clone(&link));
+            (session, link)
+        });
+        links.drop_all();
+        let [(local, local_link), (global, global_link)] = held;
+        assert!(local_link.is_dropped() && global_link.is_dropped());
+        assert!(links.by_session(local).is_some());
+        assert!(links.by_session(global).is_none());
     }
 }

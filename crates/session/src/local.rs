@@ -88,10 +88,12 @@ impl LocalSessions {
         expired
     }
 
-    /// Ends all of them.
-    pub fn clear(&mut self) {
+    /// Ends all of them, and says which they were.
+    pub fn clear(&mut self) -> Vec<SessionId> {
+        let all = self.buckets().into_iter().flat_map(|(_, sessions)| sessions).collect();
         self.sessions.clear();
         self.expiry.restart(0, []);
+        all
     }
 
     /// By when they end unless they are heard of, for `dump`: see [`ExpiryQueue::buckets`].
@@ -142,7 +144,7 @@ mod tests {
         let mut sessions = sessions();
         assert!(sessions.remove(ONE));
         assert!(!sessions.remove(ONE));
-        sessions.clear();
+        assert_eq!(sessions.clear(), [TWO]);
         assert!(sessions.is_empty());
         assert_eq!(sessions.poll_expired(u64::MAX / 2, &mut |_| None), []);
     }

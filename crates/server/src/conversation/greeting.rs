@@ -48,7 +48,7 @@ impl Conversation {
         let decision = handshake::decide(&request, &offer, known);
         core.metrics.connection_requested();
         match decision {
-            Decision::Refuse(refused) => return Err(ProtocolError::Refused(refused)),
+            Decision::Refuse(refused) => Err(ProtocolError::Refused(refused)),
             Decision::Reject(welcome) => {
                 handshake::put_rejection(output, &welcome);
                 self.sent += 1;

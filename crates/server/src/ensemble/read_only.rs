@@ -33,7 +33,7 @@ pub(super) async fn serve_when_cut_off(service: &Service, ensemble: &Ensemble) {
 
 fn begin(service: &Service, ensemble: &Ensemble) {
     // Compat(read-only): what was a local session before is none in read-only service.
-    service.local_sessions.lock().clear();
+    end_local_sessions(service);
     ensemble.serving.set(Serving::Readers);
     let zxid = service.core.read().last_zxid();
     tracing::warn!(%zxid, "no quorum: serving clients that only read");
@@ -47,6 +47,12 @@ pub(super) fn end(service: &Service, ensemble: &Ensemble) {
     }
     // In this order: who still gets in sees the change, or is dropped.
     ensemble.serving.set(Serving::Nobody);
-    service.local_sessions.lock().clear();
+    end_local_sessions(service);
     service.core.links.drop_all();
+}
+
+fn end_local_sessions(service: &Service) {
+    for session in service.local_sessions.lock().clear() {
+        service.core.links.release_session(session);
+    }
 }

@@ -11,7 +11,7 @@
 //! - `open MS`, `attach MS`, `close`, `expire SESSION.OWNER`, `reap PATH`;
 //! - `get`, `stat`, `ls`, `getacl`, `count` with a PATH (`""` is the empty path), and
 //!   `ephemerals [PREFIX]`;
-//! - `time MS`, `term N`, `flags [skip] [quota] [digest] [sasl] [x509]`, `due`.
+//! - `time MS`, `term N`, `flags [skip] [quota] [digest] [sasl] [x509] [local]`, `due`.
 
 use std::fmt::Write as _;
 
@@ -98,6 +98,7 @@ impl Scene {
                     "digest" => CommandFlags::SCHEME_DIGEST,
                     "sasl" => CommandFlags::SCHEME_SASL,
                     "x509" => CommandFlags::SCHEME_X509,
+                    "local" => CommandFlags::LOCAL_SESSION,
                     other => panic!("no flag {other}"),
                 });
                 self.flags = flags.fold(CommandFlags::default(), CommandFlags::with);
