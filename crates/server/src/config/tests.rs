@@ -306,6 +306,29 @@ fn an_ensemble_refuses_requests_that_it_could_not_pass_on() {
 }
 
 #[test]
+fn an_ensemble_has_its_own_settings_of_sessions() {
+    let file = File::new("");
+    let folder = file.directory.path();
+    fs::write(folder.join("myid"), "1\n").unwrap();
+    let check = |settings: &str, read_only_mode, local_sessions| {
+        let text = format!(
+            "dataDir={}\nclientPort=2181\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n\
+             {settings}",
+            folder.display()
+        );
+        fs::write(folder.join("zoo.cfg"), text).unwrap();
+        let ensemble = file.load(&Overrides::default()).unwrap().config.ensemble.unwrap();
+        let found = (ensemble.read_only_mode, ensemble.local_sessions);
+        assert_eq!(found, (read_only_mode, local_sessions), "{settings}");
+    };
+    check("", false, LocalSessionsMode::Off);
+    check("readonlymode.enabled=true\nlocalSessionsEnabled=true", true, LocalSessionsMode::On);
+    check("localSessionsUpgradingEnabled=true", false, LocalSessionsMode::Off);
+    let both = "localSessionsEnabled=TRUE\nlocalSessionsUpgradingEnabled=true";
+    check(both, false, LocalSessionsMode::Upgrading);
+}
+
+#[test]
 fn the_members_may_be_in_a_file_of_their_own() {
     let file = File::new("");
     let dynamic = file.directory.path().join("zoo.cfg.dynamic");
