@@ -4,7 +4,8 @@
 //! per entry: the tree changes, the watch table is asked, events and replies are put on
 //! the lanes, in zxid order. Reads take the same lock shared ([`Core::read`]).
 //!
-//! Lock order: state, then watch table, then one lane or one map of [`Links`] at a time.
+//! Lock order: state, then watch table, then local sessions, then one lane or one map of
+//! [`Links`] at a time.
 
 use std::{
     collections::VecDeque,
