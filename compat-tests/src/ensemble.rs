@@ -190,7 +190,7 @@ impl Ensemble {
         }
     }
 
-    /// All that a server said since it was started first.
+    /// All that a server said since it was started last.
     pub fn output(&self, index: usize) -> String {
         let said = fs::read(self.dir_of(index).join("output")).unwrap_or_default();
         String::from_utf8_lossy(&said).into_owned()
@@ -214,6 +214,11 @@ impl Ensemble {
             }
         }
         all
+    }
+
+    /// The data directory of a server.
+    pub fn data_dir(&self, index: usize) -> PathBuf {
+        self.dir_of(index).join("data")
     }
 
     fn dir_of(&self, index: usize) -> PathBuf {
