@@ -74,6 +74,7 @@ pub mod codec;
 mod config;
 mod disk;
 mod ensemble;
+mod execution;
 mod forward;
 mod generated;
 mod log;
@@ -101,6 +102,7 @@ pub use ensemble::{
     ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberView, Members, PeerMessage,
     PeerRef, Role, ServerSpec, Status,
 };
+pub use execution::simulate;
 pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
 pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};
