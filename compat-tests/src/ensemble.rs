@@ -3,7 +3,7 @@
 //! Works with either software, so that what is expected of Rookery can be seen on ZooKeeper.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::hosts::Hosts;
 use crate::oracle::process::{
     ProcessError, ServerProcess, Software, four_letter_word, free_address,
 };
@@ -31,6 +32,7 @@ pub struct Ensemble {
 #[derive(Debug)]
 struct Member {
     client: SocketAddr,
+    namespace: Option<String>,
     process: Option<ServerProcess>,
 }
 
@@ -45,15 +47,37 @@ impl Ensemble {
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let mut ensemble = Self::prepare(software, count, settings)?;
-        for index in 0..count {
-            ensemble.spawn(index)?;
+        ensemble.start_all()?;
+        Ok(ensemble)
+    }
+
+    /// Starts a server on each of these hosts, and waits until all serve.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start_on(
+        software: Software,
+        hosts: &Hosts,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let places: Vec<_> = (0..hosts.len())
+            .map(|index| (hosts.address(index), Some(hosts.name(index).to_owned())))
+            .collect();
+        let mut ensemble = Self::prepare_at(software, &places, settings)?;
+        ensemble.start_all()?;
+        Ok(ensemble)
+    }
+
+    fn start_all(&mut self) -> Result<(), ProcessError> {
+        for index in 0..self.len() {
+            self.spawn(index)?;
         }
-        for member in ensemble.members.iter_mut() {
+        for member in &mut self.members {
             if let Some(process) = &mut member.process {
                 process.wait_until_answering()?;
             }
         }
-        Ok(ensemble)
+        Ok(())
     }
 
     /// Chooses ports and directories for `count` servers and starts none.
@@ -63,6 +87,16 @@ impl Ensemble {
     pub fn prepare(
         software: Software,
         count: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let place = (IpAddr::from(Ipv4Addr::LOCALHOST), None);
+        Self::prepare_at(software, &vec![place; count], settings)
+    }
+
+    /// The same, with each server at an address and in a network namespace of its own.
+    fn prepare_at(
+        software: Software,
+        places: &[(IpAddr, Option<String>)],
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let failed = |what: &str| {
@@ -75,13 +109,13 @@ impl Ensemble {
             settings.push((key.to_owned(), value.to_owned()));
         }
         let mut members = Vec::new();
-        for id in 1..=count {
+        for (id, (ip, namespace)) in (1..).zip(places) {
             let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
             let (client, peer, election) = (port()?, port()?, port()?);
-            settings.push((format!("server.{id}"), format!("127.0.0.1:{peer}:{election}")));
-            let client = SocketAddr::from(([127, 0, 0, 1], client));
-            members.push(Member { client, process: None });
-            let data = dir.path().join(id.to_string()).join("data");
+            settings.push((format!("server.{id}"), format!("{ip}:{peer}:{election}")));
+            let client = SocketAddr::new(*ip, client);
+            members.push(Member { client, namespace: namespace.clone(), process: None });
+            let data = dir.path().join(i64::to_string(&id)).join("data");
             fs::create_dir_all(&data).map_err(failed("a data directory"))?;
             fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
         }
@@ -95,7 +129,13 @@ impl Ensemble {
     pub fn spawn(&mut self, index: usize) -> Result<(), ProcessError> {
         let dir = self.dir_of(index);
         let member = &mut self.members[index];
-        let spawned = ServerProcess::spawn_at(self.software, &dir, member.client, &self.settings)?;
+        let spawned = ServerProcess::spawn_at(
+            self.software,
+            &dir,
+            member.client,
+            member.namespace.as_deref(),
+            &self.settings,
+        )?;
         member.process = Some(spawned);
         Ok(())
     }
@@ -127,6 +167,16 @@ impl Ensemble {
             let _ = kill_process(pid, Signal::TERM);
         }
         let _ = process.wait_exit(within);
+    }
+
+    /// Sends a signal to a server that runs: stops it where it is, or lets it go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, index: usize, signal: Signal) {
+        let process = self.members[index].process.as_ref().expect("the server runs");
+        let pid = i32::try_from(process.pid()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("a signal can be sent");
     }
 
     /// Deletes the data of a server that does not run; its `myid` stays, as operators leave it.
@@ -218,12 +268,22 @@ impl Ensemble {
         }
     }
 
+    /// All that a server said since it was started last.
+    pub fn output(&self, index: usize) -> String {
+        let said = fs::read(self.dir_of(index).join("output")).unwrap_or_default();
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// Whose servers they are.
+    pub const fn software(&self) -> Software {
+        self.software
+    }
+
     /// The ends of what all servers said, for the message of a test that fails.
     pub fn outputs(&self) -> String {
         let mut all = String::new();
         for index in 0..self.len() {
-            let said = fs::read(self.dir_of(index).join("output")).unwrap_or_default();
-            let said = String::from_utf8_lossy(&said);
+            let said = self.output(index);
             let tail: Vec<&str> = said.lines().rev().take(30).collect();
             all += &format!("\n--- server {}\n", index + 1);
             for line in tail.iter().rev() {
@@ -232,6 +292,11 @@ impl Ensemble {
             }
         }
         all
+    }
+
+    /// The data directory of a server.
+    pub fn data_dir(&self, index: usize) -> PathBuf {
+        self.dir_of(index).join("data")
     }
 
     fn dir_of(&self, index: usize) -> PathBuf {

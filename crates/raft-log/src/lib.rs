@@ -74,6 +74,7 @@ pub mod codec;
 mod config;
 mod disk;
 mod ensemble;
+mod execution;
 mod forward;
 mod generated;
 mod log;
@@ -95,12 +96,13 @@ pub use checkpoints::{
     CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSink,
     CheckpointSource, CheckpointStore, FrozenCheckpoint, IncomingCheckpoint,
 };
-pub use config::RaftLogConfig;
+pub use config::{ENSEMBLE_KEEP_ENTRIES, RaftLogConfig};
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 pub use ensemble::{
     ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberView, Members, PeerMessage,
     PeerRef, Role, ServerSpec, Status,
 };
+pub use execution::simulate;
 pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
 pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};

@@ -24,6 +24,7 @@ use crate::{
         ChangeError, FromPeer, Lag, MESSAGES_MAX, MemberChange, Own, PeerMessage, Role, Shared,
         Status, ThisRaft, ensure_joint_ends, found_or_join, hand_over_locally,
     },
+    execution::{Worker, is_simulated},
     forward,
     log::Log,
     log_thread::{self, CommittedHint},
@@ -62,6 +63,17 @@ pub enum StartError {
     Raft(String),
 }
 
+impl StartError {
+    /// Whether the data is not what was written, so that trying again does not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Checkpoint(CheckpointError::Damaged(_)) => true,
+            Self::Log(error) => error.kind() == io::ErrorKind::InvalidData,
+            Self::Checkpoint(CheckpointError::Io(_)) | Self::Listen { .. } | Self::Raft(_) => false,
+        }
+    }
+}
+
 /// Reading here would not be up to date, and cannot be made so now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no leader that knows how far it is")]
@@ -79,7 +91,7 @@ pub struct RaftLog {
     peer_address: Option<String>,
     messages: Mutex<Option<mpsc::Receiver<FromPeer>>>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
-    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    thread: Mutex<Option<Worker>>,
 }
 
 impl std::fmt::Debug for RaftLog {
@@ -123,16 +135,18 @@ impl RaftLog {
             messages: messages_sender,
             failed: failed_sender,
         };
-        let thread = thread::Builder::new()
-            .name("raft".to_owned())
-            .spawn(move || run_thread(parts, started_sender, stopped))?;
+        let thread = spawn(parts, started_sender, stopped)?;
         let started = match started.await {
             Ok(Ok(started)) => started,
-            Ok(Err(error)) => return Err(error),
+            Ok(Err(error)) => {
+                // Its files are closed when it has ended.
+                thread.join("raft").await;
+                return Err(error);
+            }
             Err(_) => return Err(StartError::Raft("its thread ended".to_owned())),
         };
         let Started { shared, runtime, peer_address } = started;
-        let (stop, threads) = (Mutex::new(Some(stop)), Mutex::new(vec![thread]));
+        let (stop, thread) = (Mutex::new(Some(stop)), Mutex::new(Some(thread)));
         let messages = Mutex::new(Some(messages));
         Ok(Self {
             origin,
@@ -145,7 +159,7 @@ impl RaftLog {
             peer_address,
             messages,
             stop,
-            threads,
+            thread,
         })
     }
 
@@ -248,17 +262,10 @@ impl RaftLog {
     /// if that takes longer. A leader hands over first.
     pub async fn shutdown(&self) {
         let stop = self.stop.lock().take();
-        let threads = std::mem::take(&mut *self.threads.lock());
+        let thread = self.thread.lock().take();
         drop(stop);
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("the raft thread panicked");
-                }
-            }
-        });
-        if joined.await.is_err() {
-            tracing::error!("the raft thread could not be joined");
+        if let Some(thread) = thread {
+            thread.join("raft").await;
         }
     }
 
@@ -297,8 +304,21 @@ struct Started {
 
 struct Opened {
     shared: Arc<Shared>,
-    log_thread: thread::JoinHandle<()>,
+    log_thread: Worker,
     listener: Option<Box<dyn Listener>>,
+}
+
+/// Starts the raft thread; in a simulation, a task.
+fn spawn(
+    parts: Parts,
+    started: oneshot::Sender<Result<Started, StartError>>,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<Worker> {
+    if is_simulated() {
+        return Ok(Worker::Task(tokio::spawn(run(parts, started, stopped))));
+    }
+    let thread = thread::Builder::new().name("raft".to_owned());
+    Ok(Worker::Thread(thread.spawn(move || run_thread(parts, started, stopped))?))
 }
 
 /// The raft thread: a runtime of its own, so that no client can keep openraft waiting.
@@ -357,8 +377,7 @@ async fn run(
     }
     shared.links.clear();
     shared.log.end();
-    let joined = tokio::task::spawn_blocking(move || log_thread.join());
-    drop(joined.await);
+    log_thread.join("log").await;
 }
 
 async fn open(parts: Parts) -> Result<Opened, StartError> {
@@ -379,6 +398,7 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
         incarnation: config.incarnation,
         server_id: config.server_id,
         servers: config.ensemble.as_ref().map(|own| own.servers.clone()).unwrap_or_default(),
+        may_found: config.ensemble.as_ref().is_none_or(|own| own.may_found),
     };
     let transport: Arc<dyn Transport> = config
         .ensemble
