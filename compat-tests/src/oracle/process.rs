@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -318,10 +319,25 @@ pub fn rookery_binary() -> PathBuf {
     )
 }
 
-/// An address of this machine that nobody listens on.
+/// Ports that the system gives to no connection by itself: until a server listens on its port,
+/// clients come and go, and a port of theirs would be taken.
+const PORTS: std::ops::Range<u32> = 10_000..32_000;
+
+/// An address of this machine that nobody listens on, another one each time.
 ///
 /// # Errors
-/// When the system has no free port.
+/// When there is no free port.
 pub fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let count = PORTS.end - PORTS.start;
+    for _ in PORTS {
+        // Tests that run at the same time begin at different ports.
+        let begin = std::process::id().wrapping_mul(97) % count;
+        let port = PORTS.start + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % count;
+        let port = u16::try_from(port).map_err(io::Error::other)?;
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr();
+        }
+    }
+    Err(io::ErrorKind::AddrInUse.into())
 }
