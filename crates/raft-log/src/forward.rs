@@ -153,6 +153,7 @@ async fn follow(
         sleep(REDIAL_PAUSE).await;
     };
     tokio::select! {
+        biased;
         () = sent => {}
         () = day.over(status) => {}
     }
@@ -178,7 +179,7 @@ async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
             return error;
         }
         tokio::select! {
-            () = proposer.work() => {}
+            biased;
             error = refusal(&mut reader) => return error,
             _ = watch.tick() => {
                 let now = proposer.oldest();
@@ -187,6 +188,8 @@ async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
                 }
                 oldest = now;
             }
+            // Last: there may always be more.
+            () = proposer.work() => {}
         }
     }
 }

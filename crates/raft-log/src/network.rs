@@ -204,6 +204,7 @@ impl RaftNetworkV2<Types> for Way {
         let addresses = self.addresses();
         let lane = dial(links.transport(), &addresses, links.own(), wanted, Lane::Checkpoint);
         tokio::select! {
+            biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = async { checkpoint_transfer::send(lane.await?, vote, snapshot).await } => {
                 sent.map_err(|error| {

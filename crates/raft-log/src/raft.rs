@@ -365,6 +365,7 @@ async fn run(
         tasks.spawn(ensure_joint_ends(Arc::clone(&shared)));
     }
     tokio::select! {
+        biased;
         () = follow_status(&shared) => {}
         () = forward::feed(&shared, &proposer) => report(&failed, "raft takes no more commands"),
         () = take_checkpoints(shared.raft(), &due) => {}

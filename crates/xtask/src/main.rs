@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`.
+//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`, `sim`.
 //!
 //! `--check` and `tidy` never write to the tree.
 
@@ -6,6 +6,7 @@ mod ci;
 mod codegen;
 mod compat;
 mod edges;
+mod simulation;
 mod sources;
 mod tidy;
 
@@ -39,6 +40,13 @@ enum Chore {
     },
     /// Format, clippy, tidy and all tests, in one profile.
     Ci,
+    /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`.
+    #[command(disable_help_flag = true)]
+    Sim {
+        /// What the simulation is told.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -52,6 +60,7 @@ fn main() -> ExitCode {
         }),
         Chore::Tidy { list_compat: false } => tidy::run(&root),
         Chore::Ci => ci::run(&root),
+        Chore::Sim { arguments } => simulation::run(&root, &arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,11 +1,7 @@
 //! A server that is no member and wants to be one: new, or back with an empty disk under
 //! its old number.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use jute::Record as _;
 use parking_lot::Mutex;
@@ -35,7 +31,7 @@ const CANDIDATES_MAX: usize = 64;
 /// Servers that want to be members, by number: their node, who they are, and when they
 /// last asked.
 #[derive(Debug, Default)]
-pub(crate) struct Candidates(Mutex<HashMap<i64, (u64, Member, Instant)>>);
+pub(crate) struct Candidates(Mutex<BTreeMap<i64, (u64, Member, Instant)>>);
 
 impl Candidates {
     fn note(&self, node: u64, member: Member) {

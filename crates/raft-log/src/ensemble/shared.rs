@@ -1,7 +1,7 @@
 //! What the tasks of an ensemble share.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     io,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -249,7 +249,7 @@ impl Shared {
             };
             (Status { role, term: metrics.current_term, leader, members }, membership)
         };
-        let nodes: HashMap<u64, &Member> =
+        let nodes: BTreeMap<u64, &Member> =
             membership.membership().nodes().map(|(node, member)| (*node, member)).collect();
         if let Some(member) = nodes.values().next() {
             let mut cluster = self.cluster.lock();

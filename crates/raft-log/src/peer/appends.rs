@@ -41,20 +41,8 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
     loop {
         let room = pending.len() < IN_FLIGHT_MAX && pending_bytes < IN_FLIGHT_BYTES_MAX;
         tokio::select! {
-            frame = reader.next(), if room => {
-                let request = frame.and_then(|frame| {
-                    let frame = frame.expect(Kind::Append)?;
-                    Ok((frame.body.len(), read_append(&frame)?))
-                });
-                match request {
-                    Ok((bytes, (request, quorum_age_ms))) => {
-                        pending_bytes += bytes;
-                        let answer = shared.append(request, quorum_age_ms);
-                        pending.push_back(answer.map(move |answer| (bytes, answer)));
-                    }
-                    Err(error) => return error,
-                }
-            }
+            biased;
+            // First: what is answered makes room.
             Some(answer) = pending.next(), if !pending.is_empty() => {
                 let mut answer = Some(answer);
                 // Those that are ready, too, go out with it.
@@ -70,6 +58,20 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                 }
                 if let Err(error) = writer.write(&out.split()).await {
                     return error;
+                }
+            }
+            frame = reader.next(), if room => {
+                let request = frame.and_then(|frame| {
+                    let frame = frame.expect(Kind::Append)?;
+                    Ok((frame.body.len(), read_append(&frame)?))
+                });
+                match request {
+                    Ok((bytes, (request, quorum_age_ms))) => {
+                        pending_bytes += bytes;
+                        let answer = shared.append(request, quorum_age_ms);
+                        pending.push_back(answer.map(move |answer| (bytes, answer)));
+                    }
+                    Err(error) => return error,
                 }
             }
         }

@@ -36,7 +36,7 @@ pub(crate) struct Identity {
 }
 
 /// Whom a dialling side wants to reach.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Wanted {
     /// This node, and no other that has its address now.
     Node(u64),

@@ -2,7 +2,7 @@
 //! made when it is needed and made again when it broke.
 
 use std::{
-    collections::HashMap,
+    collections::BTreeMap,
     io,
     sync::{Arc, Weak},
     time::Duration,
@@ -144,7 +144,7 @@ async fn converse(
     requests: &mut mpsc::Receiver<Outgoing>,
 ) -> io::Error {
     let Session { mut reader, mut writer, .. } = session;
-    let mut waiting = HashMap::new();
+    let mut waiting = BTreeMap::new();
     let mut next_id = 1;
     let mut out = BytesMut::new();
     let mut request = Some(first);
@@ -161,10 +161,7 @@ async fn converse(
             }
         }
         tokio::select! {
-            more = requests.recv() => match more {
-                Some(more) => request = Some(more),
-                None => return io::ErrorKind::NotConnected.into(),
-            },
+            biased;
             reply = next_reply(&mut reader) => match reply {
                 Ok((id, frame)) => {
                     if let Some(answer) = waiting.remove(&id) {
@@ -172,6 +169,10 @@ async fn converse(
                     }
                 }
                 Err(error) => return error,
+            },
+            more = requests.recv() => match more {
+                Some(more) => request = Some(more),
+                None => return io::ErrorKind::NotConnected.into(),
             },
         }
     }
@@ -257,7 +258,7 @@ impl Answerer {
 pub(crate) struct Links {
     transport: Arc<dyn Transport>,
     own: Arc<dyn Fn() -> Identity + Send + Sync>,
-    links: Mutex<HashMap<Wanted, (Vec<String>, Link)>>,
+    links: Mutex<BTreeMap<Wanted, (Vec<String>, Link)>>,
 }
 
 impl Links {

@@ -1,0 +1,189 @@
+//! The servers of a run: those that are up, and what outlives those that are not.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+use parking_lot::Mutex;
+use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec};
+use tokio::{sync::oneshot, time::Instant};
+use tree::{Command, Millis, OriginId, Outcome};
+
+use crate::{chance::Chance, disk::Disk, history::History, machine::Tree, net::Net};
+
+/// Commands between two checkpoints: few, so that there are many.
+const CHECKPOINT_COMMANDS: u64 = 40;
+/// Entries kept behind a checkpoint: few, so that checkpoints are sent.
+const KEEP_ENTRIES: u64 = 10;
+
+/// A server that is up.
+#[derive(Debug)]
+pub struct Up {
+    /// Its log.
+    pub log: RaftLog,
+    /// Its state.
+    pub tree: Arc<Tree>,
+}
+
+#[derive(Debug)]
+struct Server {
+    node: u64,
+    incarnation: u64,
+    disk: Disk,
+    up: Option<Arc<Up>>,
+}
+
+/// All servers.
+#[derive(Debug)]
+pub struct Cluster {
+    servers: Mutex<BTreeMap<i64, Server>>,
+    specs: Vec<ServerSpec>,
+    /// Between them.
+    pub net: Net,
+    /// What happened.
+    pub history: Arc<History>,
+    began: Instant,
+}
+
+impl Cluster {
+    /// Servers 1 to `count`, none of them up.
+    pub fn new(count: i64, chance: &Chance) -> Self {
+        let specs = (1..=count).map(|server_id| ServerSpec {
+            server_id,
+            addresses: vec![Net::address(server_id)],
+            votes: true,
+            spec: format!("server.{server_id}"),
+        });
+        let servers = (1..=count).map(|server_id| {
+            let node = (1 << 63) | chance.below(1 << 62);
+            let disk = Disk::new(chance.clone());
+            (server_id, Server { node, incarnation: 0, disk, up: None })
+        });
+        Self {
+            servers: Mutex::new(servers.collect()),
+            specs: specs.collect(),
+            net: Net::new(chance.clone()),
+            history: Arc::default(),
+            began: Instant::now(),
+        }
+    }
+
+    /// Simulated time since the beginning.
+    pub fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// The numbers of all servers.
+    pub fn all(&self) -> Vec<i64> {
+        self.servers.lock().keys().copied().collect()
+    }
+
+    /// A server, if it is up.
+    pub fn up(&self, server: i64) -> Option<Arc<Up>> {
+        self.servers.lock().get(&server)?.up.clone()
+    }
+
+    /// Starts a server that is not up.
+    pub async fn start(&self, server: i64) {
+        let (disk, node, incarnation) = {
+            let mut servers = self.servers.lock();
+            let Some(server) = servers.get_mut(&server).filter(|server| server.up.is_none()) else {
+                return;
+            };
+            server.incarnation += 1;
+            (server.disk.clone(), server.node, server.incarnation)
+        };
+        let tree = Tree::new(server, OriginId { node, incarnation }, Arc::clone(&self.history));
+        let tree = Arc::new(tree);
+        let mut config = RaftLogConfig::new(node, incarnation);
+        config.server_id = server;
+        config.checkpoint_commands = CHECKPOINT_COMMANDS;
+        let mut config = config.with_ensemble(EnsembleConfig {
+            servers: self.specs.clone(),
+            listen: Net::address(server),
+            may_found: true,
+            transport: self.net.plug_in(server),
+        });
+        config.keep_entries = KEEP_ENTRIES;
+        let (log, checkpoints) = disk.hold();
+        match RaftLog::start(config, log, checkpoints, Arc::<Tree>::clone(&tree)).await {
+            Ok(log) => {
+                let up = Arc::new(Up { log, tree });
+                if let Some(server) = self.servers.lock().get_mut(&server) {
+                    server.up = Some(up);
+                }
+            }
+            Err(error) => self.history.broken(format!("server {server} does not start: {error}")),
+        }
+    }
+
+    /// The power of a server fails: nothing that it still does has any effect.
+    pub fn crash(&self, server: i64) {
+        self.net.crash(server);
+        let mut servers = self.servers.lock();
+        let Some(server) = servers.get_mut(&server) else { return };
+        server.disk.crash();
+        let Some(up) = server.up.take() else { return };
+        up.tree.forget_waiting();
+        // What is left of it ends by itself; nobody waits for it.
+        tokio::spawn(async move { up.log.kill().await });
+    }
+
+    /// Ends a server in order.
+    pub async fn stop(&self, server: i64) {
+        let up = self.servers.lock().get_mut(&server).and_then(|server| server.up.take());
+        let Some(up) = up else { return };
+        up.log.shutdown().await;
+        up.tree.forget_waiting();
+        self.net.crash(server);
+    }
+
+    /// Whether a server's disk is slow from now on.
+    pub fn set_slow(&self, server: i64, is_slow: bool) {
+        if let Some(server) = self.servers.lock().get(&server) {
+            server.disk.set_slow(is_slow);
+        }
+    }
+
+    /// Cuts links: nothing from the first to the second of each pair.
+    pub fn cut(&self, cut: BTreeSet<(i64, i64)>) {
+        self.net.set_cut(cut);
+    }
+
+    /// Who says that it leads.
+    pub fn leaders(&self) -> Vec<i64> {
+        let servers = self.servers.lock();
+        let leads = |server: &Server| {
+            let up = server.up.as_ref();
+            up.is_some_and(|up| up.log.status().borrow().role == Role::Leading)
+        };
+        servers.iter().filter(|(_, server)| leads(server)).map(|(number, _)| *number).collect()
+    }
+
+    /// Whether all servers are up and have the same state, and one leads.
+    pub fn is_settled(&self) -> bool {
+        let servers = self.servers.lock();
+        let mut digests =
+            servers.values().map(|server| server.up.as_ref().map(|up| up.tree.digest()));
+        let first = digests.next().flatten();
+        let equal = first.is_some() && digests.all(|digest| digest == first);
+        drop(digests);
+        drop(servers);
+        equal && self.leaders().len() == 1
+    }
+}
+
+impl Up {
+    /// Has a command applied; `None` when what became of it is not known.
+    pub async fn carry_out(&self, now: Duration, command: &Command<'_>) -> Option<Outcome> {
+        let (sender, receiver) = oneshot::channel();
+        let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        let taken = self.log.proposer().propose(now, command, |sequence| {
+            self.tree.await_outcome(sequence, sender);
+        });
+        taken.ok()?;
+        receiver.await.ok()
+    }
+}

@@ -1,0 +1,214 @@
+//! A disk that keeps what was synced. In a crash it loses what was not: all of it, or all behind
+//! some write.
+//!
+//! A server that has crashed may still hold its end of the disk for a moment: nothing that it
+//! writes then arrives.
+
+use std::{collections::BTreeMap, io, ops::Range, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use parking_lot::Mutex;
+use raft_log::{
+    CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSource,
+    CheckpointStore, DiskState, FrozenCheckpoint, IncomingCheckpoint, LogDisk, LogOp, LogPosition,
+    StoredEntry, StoredVote, mem::MemCheckpoints,
+};
+
+use crate::chance::Chance;
+
+/// How long a write to a healthy disk takes, in microseconds, twice for each.
+const HEALTHY_MICROS: Range<u64> = 50..1500;
+/// And one to a disk that is in trouble.
+const SLOW_MICROS: Range<u64> = 20_000..400_000;
+
+#[derive(Clone, Debug, Default)]
+struct Contents {
+    entries: BTreeMap<u64, StoredEntry>,
+    purged: Option<LogPosition>,
+    vote: Option<StoredVote>,
+    committed: Option<LogPosition>,
+    founding: Option<Bytes>,
+}
+
+impl Contents {
+    fn apply(&mut self, op: &LogOp) {
+        match op {
+            LogOp::Append(entries) => {
+                let entries = entries.iter().map(|entry| (entry.position.index, entry.clone()));
+                self.entries.extend(entries);
+            }
+            LogOp::Vote(vote) => self.vote = Some(*vote),
+            LogOp::TruncateAfter(last) => {
+                self.entries.split_off(&last.map_or(0, |last| last + 1));
+            }
+            LogOp::Purge(upto) => {
+                self.entries = self.entries.split_off(&(upto.index + 1));
+                self.purged = Some(*upto);
+            }
+            LogOp::Committed(committed) => self.committed = Some(*committed),
+            LogOp::Founding(founding) => self.founding = Some(founding.clone()),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Inner {
+    durable: Contents,
+    /// What the server sees: with `unsynced`.
+    live: Contents,
+    unsynced: Vec<LogOp>,
+    /// Counts the crashes.
+    life: u64,
+    is_slow: bool,
+}
+
+/// What outlives a server's process.
+#[derive(Clone, Debug)]
+pub struct Disk {
+    inner: Arc<Mutex<Inner>>,
+    checkpoints: Arc<MemCheckpoints>,
+    chance: Chance,
+}
+
+impl Disk {
+    /// An empty one.
+    pub fn new(chance: Chance) -> Self {
+        let inner = Inner {
+            durable: Contents::default(),
+            live: Contents::default(),
+            unsynced: Vec::new(),
+            life: 0,
+            is_slow: false,
+        };
+        Self { inner: Arc::new(Mutex::new(inner)), checkpoints: Arc::default(), chance }
+    }
+
+    /// The end that a server holds while it runs.
+    pub fn hold(&self) -> (Arc<dyn LogDisk>, Arc<dyn CheckpointStore>) {
+        let held = Held { disk: self.clone(), life: self.inner.lock().life };
+        (Arc::new(held.clone()), Arc::new(held))
+    }
+
+    /// The power fails.
+    pub fn crash(&self) {
+        let mut inner = self.inner.lock();
+        inner.life += 1;
+        let unsynced = std::mem::take(&mut inner.unsynced);
+        let kept = self.chance.index(unsynced.len() + 1);
+        for op in &unsynced[..kept] {
+            inner.durable.apply(op);
+        }
+        inner.live = inner.durable.clone();
+    }
+
+    /// Whether writes take long from now on.
+    pub fn set_slow(&self, is_slow: bool) {
+        self.inner.lock().is_slow = is_slow;
+    }
+}
+
+/// A server's end of its disk.
+#[derive(Clone, Debug)]
+struct Held {
+    disk: Disk,
+    life: u64,
+}
+
+impl Held {
+    /// The power is on.
+    fn alive(&self) -> io::Result<()> {
+        let alive = self.disk.inner.lock().life == self.life;
+        alive.then_some(()).ok_or_else(|| io::Error::other("the power has failed"))
+    }
+}
+
+impl LogDisk for Held {
+    fn state(&self) -> io::Result<DiskState> {
+        let inner = self.disk.inner.lock();
+        let live = &inner.live;
+        let last = live.entries.values().next_back().map(|entry| entry.position);
+        Ok(DiskState {
+            purged: live.purged,
+            last: last.or(live.purged),
+            vote: live.vote,
+            committed: live.committed,
+            founding: live.founding.clone(),
+        })
+    }
+
+    fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()> {
+        self.alive()?;
+        let mut inner = self.disk.inner.lock();
+        let inner = &mut *inner;
+        for op in group {
+            inner.live.apply(op);
+            inner.unsynced.push(op.clone());
+        }
+        if sync {
+            for op in inner.unsynced.drain(..) {
+                inner.durable.apply(&op);
+            }
+        }
+        Ok(())
+    }
+
+    fn latency(&self) -> Duration {
+        let is_slow = self.disk.inner.lock().is_slow;
+        self.disk.chance.micros(if is_slow { SLOW_MICROS } else { HEALTHY_MICROS })
+    }
+
+    fn read(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<StoredEntry>> {
+        let inner = self.disk.inner.lock();
+        let (mut found, mut bytes) = (Vec::new(), 0);
+        for index in start..end {
+            let entry = inner.live.entries.get(&index);
+            let entry = entry.ok_or_else(|| io::Error::other(format!("entry {index} is missing")));
+            bytes += entry.as_ref().map_or(0, |entry| entry.payload.len());
+            found.push(entry?.clone());
+            if bytes >= bytes_max {
+                break;
+            }
+        }
+        Ok(found)
+    }
+}
+
+impl CheckpointStore for Held {
+    fn write(
+        &self,
+        meta: &CheckpointMeta,
+        source: &mut dyn CheckpointSource,
+    ) -> Result<(), CheckpointError> {
+        self.alive()?;
+        self.disk.checkpoints.write(meta, source)
+    }
+
+    fn read(
+        &self,
+        load: &mut CheckpointLoad<'_>,
+    ) -> Result<Option<CheckpointMeta>, CheckpointError> {
+        self.disk.checkpoints.read(load)
+    }
+
+    fn freeze(&self) -> Result<Option<Box<dyn FrozenCheckpoint>>, CheckpointError> {
+        self.alive()?;
+        self.disk.checkpoints.freeze()
+    }
+
+    fn receive(
+        &self,
+        files: &[CheckpointFile],
+    ) -> Result<Box<dyn IncomingCheckpoint>, CheckpointError> {
+        self.alive()?;
+        self.disk.checkpoints.receive(files)
+    }
+
+    fn verify(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
+        self.disk.checkpoints.verify(expected)
+    }
+
+    fn install(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
+        self.alive()?;
+        self.disk.checkpoints.install(expected)
+    }
+}

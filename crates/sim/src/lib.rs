@@ -1,0 +1,21 @@
+//! A cluster of the real replication and the real tree in one process, in simulated time, from
+//! one seed: every run of a seed is the same, bit by bit.
+//!
+//! Simulated are what lies behind the traits of `raft-log`: [`disk`]s that lose what was not
+//! synced, and a [`net`]work that delays, cuts and breaks. [`run`] lets clients work while
+//! servers crash, links are cut and disks are slow, then ends all faults and demands that the
+//! cluster serves again. What must hold all the while is in [`history`].
+//!
+//! Not here yet: client connections and watches (the `session` crate), membership changes, and
+//! clocks that differ.
+
+pub mod chance;
+pub mod client;
+pub mod cluster;
+pub mod disk;
+pub mod history;
+pub mod machine;
+pub mod net;
+mod run;
+
+pub use run::{IS_REPEATABLE, Outcome, Plan, run};

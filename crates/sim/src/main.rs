@@ -1,0 +1,96 @@
+//! Runs seeds: `sim --from 1 --seeds 1000`, or one of them again, with all it says: `sim --seed 7`.
+
+use std::{
+    io::Write,
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Instant,
+};
+
+use clap::Parser;
+use sim::{Outcome, Plan, run};
+
+/// Seeded clusters with faults.
+#[derive(Debug, Parser)]
+struct Args {
+    /// One seed, with its faults and the servers' logs.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The first of many seeds.
+    #[arg(long, default_value_t = 1)]
+    from: u64,
+    /// How many seeds.
+    #[arg(long, default_value_t = 100)]
+    seeds: u64,
+    /// Threads, each with a seed at a time.
+    #[arg(long, default_value_t = 2)]
+    threads: u64,
+    /// Faults in each run.
+    #[arg(long, default_value_t = 30)]
+    faults: u64,
+}
+
+impl Args {
+    /// Three servers, or five for every fourth seed.
+    fn plan(&self, seed: u64) -> Plan {
+        let servers = if seed.is_multiple_of(4) { 5 } else { 3 };
+        Plan { seed, servers, clients: 4, faults: self.faults }
+    }
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut out = std::io::stdout().lock();
+    if let Some(seed) = args.seed {
+        tracing_subscriber::fmt().without_time().with_writer(std::io::stderr).init();
+        let outcome = run(args.plan(seed));
+        for fault in &outcome.faults {
+            let _ = writeln!(out, "{fault}");
+        }
+        let _ = writeln!(out, "{}", summary(seed, &outcome));
+        return if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    drop(out);
+    let (next, failed, began) = (AtomicU64::new(args.from), AtomicU64::new(0), Instant::now());
+    let end = args.from + args.seeds;
+    let (acknowledged, simulated) = (AtomicU64::new(0), AtomicU64::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..args.threads {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= end {
+                        return;
+                    }
+                    let outcome = run(args.plan(seed));
+                    acknowledged.fetch_add(outcome.acknowledged as u64, Ordering::Relaxed);
+                    simulated.fetch_add(outcome.simulated.as_secs(), Ordering::Relaxed);
+                    if !outcome.violations.is_empty() {
+                        failed.fetch_add(1, Ordering::Relaxed);
+                        let _ = writeln!(std::io::stdout().lock(), "{}", summary(seed, &outcome));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner();
+    let _ = writeln!(
+        std::io::stdout().lock(),
+        "{} seeds, {failed} failed; {} writes acknowledged, {:.1} h simulated in {:.0} s",
+        args.seeds,
+        acknowledged.into_inner(),
+        simulated.into_inner() as f64 / 3600.0,
+        began.elapsed().as_secs_f64()
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn summary(seed: u64, outcome: &Outcome) -> String {
+    let Outcome { acknowledged, applied, restored, simulated, fingerprint, violations, .. } =
+        outcome;
+    let verdict = if violations.is_empty() { "fine".to_owned() } else { violations.join("; ") };
+    format!(
+        "seed {seed}: {acknowledged} acknowledged, {applied} applied, {restored} checkpoints \
+         taken over, {simulated:.0?}, {fingerprint:016x}: {verdict}"
+    )
+}

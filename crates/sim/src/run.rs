@@ -1,0 +1,200 @@
+//! One run: clients at work, faults, and the end of all faults.
+
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+
+use crate::{chance::Chance, client::Client, cluster::Cluster};
+
+/// How long the cluster may take to serve again when all faults are over.
+const HEAL_MAX: Duration = Duration::from_secs(120);
+/// How often one looks.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What a run consists of.
+#[derive(Clone, Copy, Debug)]
+pub struct Plan {
+    /// Decides everything else.
+    pub seed: u64,
+    /// How many servers.
+    pub servers: i64,
+    /// How many clients.
+    pub clients: u64,
+    /// How many faults.
+    pub faults: u64,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// What must not be; nothing, if all is well.
+    pub violations: Vec<String>,
+    /// The same for the same seed.
+    pub fingerprint: u64,
+    /// Writes that were acknowledged.
+    pub acknowledged: usize,
+    /// Writes that were applied.
+    pub applied: usize,
+    /// Checkpoints that were taken over from a leader.
+    pub restored: u64,
+    /// How long it took, in simulated time.
+    pub simulated: Duration,
+    /// The faults, in order.
+    pub faults: Vec<String>,
+}
+
+/// Whether a seed gives the same run each time: only when compiled with `--cfg
+/// tokio_unstable`, as `cargo xtask sim` does, for tokio then takes its chance from the seed.
+pub const IS_REPEATABLE: bool = cfg!(tokio_unstable);
+
+/// Runs a plan on a thread of its own.
+///
+/// # Panics
+/// When something within panics, which is a finding as well.
+pub fn run(plan: Plan) -> Outcome {
+    std::thread::Builder::new()
+        .name(format!("seed {}", plan.seed))
+        .spawn(move || {
+            raft_log::simulate(plan.seed);
+            let mut runtime = tokio::runtime::Builder::new_current_thread();
+            // tokio's own chance: which of several receivers of a channel is woken first.
+            #[cfg(tokio_unstable)]
+            runtime.rng_seed(tokio::runtime::RngSeed::from_bytes(&plan.seed.to_le_bytes()));
+            let runtime = runtime.enable_time().start_paused(true).build();
+            runtime.expect("a runtime can be made").block_on(run_here(plan))
+        })
+        .and_then(|thread| {
+            thread.join().map_err(|_| std::io::Error::other("the simulation panicked"))
+        })
+        .expect("a run comes to its end")
+}
+
+async fn run_here(plan: Plan) -> Outcome {
+    let chance = Chance::new(plan.seed);
+    let cluster = Arc::new(Cluster::new(plan.servers, &chance));
+    for server in cluster.all() {
+        cluster.start(server).await;
+    }
+    let clients: Vec<_> = (1..=plan.clients)
+        .map(|number| Client::new(Arc::clone(&cluster), chance.clone(), number).run())
+        .map(tokio::spawn)
+        .collect();
+    let mut faults = Vec::new();
+    for _ in 0..plan.faults {
+        sleep(chance.millis(10..3000)).await;
+        if cluster.history.is_broken() {
+            break;
+        }
+        let fault = strike(&cluster, &chance).await;
+        faults.push(format!("{:?}: {fault}", cluster.now()));
+    }
+    heal(&cluster).await;
+    let progress = cluster.history.counts().0;
+    let goes_on = until(|| cluster.history.counts().0 > progress + 20).await;
+    for client in clients {
+        client.abort();
+    }
+    let settled = until(|| cluster.is_settled()).await;
+    let mut violations = Vec::new();
+    if !goes_on {
+        violations.push(format!("it does not serve again within {HEAL_MAX:?}"));
+    }
+    if !settled {
+        violations.push(format!("its servers do not agree within {HEAL_MAX:?}"));
+    }
+    let last = cluster.all().first().and_then(|server| cluster.up(*server));
+    let last = last.map_or(tree::Zxid::ZERO, |up| up.tree.digest().0);
+    violations.extend(cluster.history.violations(last));
+    let (acknowledged, applied, restored) = cluster.history.counts();
+    let outcome = Outcome {
+        violations,
+        fingerprint: cluster.history.fingerprint(),
+        acknowledged,
+        applied,
+        restored,
+        simulated: cluster.now(),
+        faults,
+    };
+    for server in cluster.all() {
+        cluster.crash(server);
+    }
+    outcome
+}
+
+/// Lets something happen, and says what.
+async fn strike(cluster: &Cluster, chance: &Chance) -> String {
+    let servers = cluster.all();
+    let any = servers[chance.index(servers.len())];
+    let leader = cluster.leaders().first().copied().unwrap_or(any);
+    let victim = if chance.percent(40) { leader } else { any };
+    let others = || servers.iter().copied().filter(move |other| *other != victim);
+    match chance.below(10) {
+        0..3 => {
+            let was_up = cluster.up(victim).is_some();
+            cluster.crash(victim);
+            if !was_up || chance.percent(30) {
+                cluster.start(victim).await;
+                return format!("crash and start of {victim}");
+            }
+            format!("crash of {victim}")
+        }
+        3..5 => {
+            for server in &servers {
+                cluster.start(*server).await;
+            }
+            "all are started".to_owned()
+        }
+        5 => {
+            let cut = others().flat_map(|other| [(victim, other), (other, victim)]).collect();
+            cluster.cut(cut);
+            format!("{victim} is cut off")
+        }
+        6 => {
+            // Any directions at all.
+            let pairs = servers.iter().flat_map(|from| servers.iter().map(move |to| (*from, *to)));
+            let cut: BTreeSet<_> =
+                pairs.filter(|(from, to)| from != to && chance.percent(35)).collect();
+            let said = format!("cut: {cut:?}");
+            cluster.cut(cut);
+            said
+        }
+        7 => {
+            cluster.cut(BTreeSet::new());
+            "all links are whole".to_owned()
+        }
+        8 => {
+            let is_slow = chance.percent(60);
+            cluster.set_slow(victim, is_slow);
+            format!("the disk of {victim} is {}", if is_slow { "slow" } else { "fast" })
+        }
+        _ => {
+            if chance.percent(50) {
+                let stopped = timeout(Duration::from_secs(10), cluster.stop(victim)).await;
+                return format!(
+                    "stop of {victim}, {}",
+                    if stopped.is_ok() { "done" } else { "hangs" }
+                );
+            }
+            let Some(up) = cluster.up(victim) else { return format!("{victim} is down") };
+            let handed = timeout(Duration::from_secs(5), up.log.hand_over(None)).await;
+            format!("hand over, asked at {victim}: {handed:?}")
+        }
+    }
+}
+
+async fn heal(cluster: &Cluster) {
+    cluster.cut(BTreeSet::new());
+    for server in cluster.all() {
+        cluster.set_slow(server, false);
+        cluster.start(server).await;
+    }
+}
+
+async fn until(condition: impl Fn() -> bool) -> bool {
+    let look = async {
+        while !condition() {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    timeout(HEAL_MAX, look).await.is_ok()
+}
