@@ -29,6 +29,8 @@ pub struct Ensemble {
 #[derive(Debug)]
 struct Member {
     client: SocketAddr,
+    /// Settings that only this server has.
+    own: Vec<(String, String)>,
     process: Option<ServerProcess>,
 }
 
@@ -43,15 +45,24 @@ impl Ensemble {
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let mut ensemble = Self::prepare(software, count, settings)?;
-        for index in 0..count {
-            ensemble.spawn(index)?;
+        ensemble.start_all()?;
+        Ok(ensemble)
+    }
+
+    /// Starts all servers at once and waits until all serve.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start_all(&mut self) -> Result<(), ProcessError> {
+        for index in 0..self.len() {
+            self.spawn(index)?;
         }
-        for member in ensemble.members.iter_mut() {
+        for member in &mut self.members {
             if let Some(process) = &mut member.process {
                 process.wait_until_answering()?;
             }
         }
-        Ok(ensemble)
+        Ok(())
     }
 
     /// Chooses ports and directories for `count` servers and starts none.
@@ -61,6 +72,19 @@ impl Ensemble {
     pub fn prepare(
         software: Software,
         count: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        Self::prepare_with_observers(software, count, 0, settings)
+    }
+
+    /// The same, with `observers` more servers that do not vote, behind the others.
+    ///
+    /// # Errors
+    /// When there are no ports or directories to be had.
+    pub fn prepare_with_observers(
+        software: Software,
+        participants: usize,
+        observers: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let failed = |what: &str| {
@@ -73,17 +97,27 @@ impl Ensemble {
             settings.push((key.to_owned(), value.to_owned()));
         }
         let mut members = Vec::new();
-        for id in 1..=count {
+        for id in 1..=participants + observers {
             let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
             let (client, peer, election) = (port()?, port()?, port()?);
-            settings.push((format!("server.{id}"), format!("127.0.0.1:{peer}:{election}")));
+            let role = if id > participants { ":observer" } else { "" };
+            settings.push((format!("server.{id}"), format!("127.0.0.1:{peer}:{election}{role}")));
             let client = SocketAddr::from(([127, 0, 0, 1], client));
-            members.push(Member { client, process: None });
+            let mut own = Vec::new();
+            if id > participants {
+                own.push(("peerType".to_owned(), "observer".to_owned()));
+            }
+            members.push(Member { client, own, process: None });
             let data = dir.path().join(id.to_string()).join("data");
             fs::create_dir_all(&data).map_err(failed("a data directory"))?;
             fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
         }
         Ok(Self { software, settings, members, dir })
+    }
+
+    /// Gives one server a setting of its own, from its next start on.
+    pub fn set(&mut self, index: usize, key: &str, value: &str) {
+        self.members[index].own.push((key.to_owned(), value.to_owned()));
     }
 
     /// Starts a server that does not run, and does not wait for it.
@@ -93,7 +127,8 @@ impl Ensemble {
     pub fn spawn(&mut self, index: usize) -> Result<(), ProcessError> {
         let dir = self.dir_of(index);
         let member = &mut self.members[index];
-        let spawned = ServerProcess::spawn_at(self.software, &dir, member.client, &self.settings)?;
+        let settings = [&self.settings[..], &member.own[..]].concat();
+        let spawned = ServerProcess::spawn_at(self.software, &dir, member.client, &settings)?;
         member.process = Some(spawned);
         Ok(())
     }
@@ -206,7 +241,8 @@ impl Ensemble {
         all
     }
 
-    fn dir_of(&self, index: usize) -> PathBuf {
+    /// The directory of a server: `zoo.cfg`, `output` and `data` are in it.
+    pub fn dir_of(&self, index: usize) -> PathBuf {
         self.dir.path().join((index + 1).to_string())
     }
 }

@@ -8,6 +8,7 @@ use clap::{Parser, Subcommand};
 
 mod bench;
 mod demo;
+mod recover;
 mod serve;
 
 /// `RocksDB` and the tree allocate many small blocks of few sizes.
@@ -26,6 +27,8 @@ struct Cli {
 enum Command {
     /// Run a server.
     Serve(serve::Args),
+    /// Go on with one server of an ensemble when the majority is lost for good.
+    Recover(recover::Args),
     /// Start a server, work it, kill it, start it again: what a newcomer should see.
     Demo,
     /// Load a server and report throughput, latency and CPU.
@@ -35,6 +38,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Demo => demo::run(),
         Command::Bench(args) => bench::run(&args),
     }

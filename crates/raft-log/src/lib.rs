@@ -13,7 +13,7 @@
 //! - [`RaftLog::contact_age`]: when to stop serving; [`RaftLog::read_barrier`]: `sync`;
 //! - [`RaftLog::tell_leader`], [`RaftLog::take_messages`]: which sessions were heard from;
 //! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`];
-//! - [`recover`]: offline, when the majority is lost for good.
+//! - [`survey`] and [`recover`]: offline, when the majority is lost for good.
 //!
 //! # The life of an entry across three servers
 //!
@@ -105,4 +105,4 @@ pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
 pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};
 pub use raft::{NoLeader, RaftLog, StartError};
-pub use recover::{RecoverError, Recovered, recover};
+pub use recover::{RecoverError, Recovered, recover, survey};
