@@ -1,6 +1,8 @@
 //! Black-box tests against real clients and a real ZooKeeper.
 
 pub mod ensemble;
+pub mod http;
+pub mod masked;
 pub mod oracle;
 pub mod prerequisites;
 pub mod proxy;

@@ -1,14 +1,14 @@
 //! The running server as those see it who ask about it: see [`crate::admin`].
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use session::Identities;
 use tree::{CommandFlags, Permissions, SessionId, Zxid};
 
 use crate::{
     admin::{
-        Access, ConfView, ConnectionView, DirectorySizes, ExpiryBucket, Metrics, Mode, Overview,
-        ServerObserved, directory_size, snapshot,
+        Access, ConfView, ConnectionView, DirectorySizes, EnsembleConf, EnsembleView, ExpiryBucket,
+        Metrics, Mode, Overview, ServerObserved, directory_size, snapshot,
     },
     config::Whitelist,
     ensemble::Ensemble,
@@ -49,6 +49,7 @@ impl ServerObserved for Service {
             sessions: state.session_count() as u64,
             watches,
             data_watches,
+            ensemble: self.ensemble.as_ref().map(|ensemble| ensemble.overview(&core.metrics)),
         }
     }
 
@@ -73,6 +74,7 @@ impl ServerObserved for Service {
             listen_backlog: config.listen_backlog_set,
             server_id: self.config.ensemble.as_ref().map_or(0, |ensemble| ensemble.me.id),
             file_text: config.file_text.clone(),
+            ensemble: self.ensemble_conf(),
         }
     }
 
@@ -120,6 +122,24 @@ impl ServerObserved for Service {
         }
     }
 
+    fn sessions(&self) -> Vec<(SessionId, i32)> {
+        let state = self.core.read();
+        let sessions = state.sessions().map(|(id, session)| (id, session.timeout_ms));
+        let mut sessions: Vec<_> = sessions.collect();
+        sessions.sort_unstable();
+        sessions
+    }
+
+    fn ensemble(&self) -> Option<EnsembleView> {
+        let me = &self.config.ensemble.as_ref()?.me;
+        let client = self.config.client_address;
+        Some(
+            self.ensemble
+                .as_ref()?
+                .view(me, SocketAddr::new(client.ip(), self.client_address.port())),
+        )
+    }
+
     fn expiry_buckets(&self) -> Vec<ExpiryBucket> {
         let buckets = self.core.liveness.buckets().into_iter();
         buckets.map(|(deadline_ms, sessions)| ExpiryBucket { deadline_ms, sessions }).collect()
@@ -140,6 +160,17 @@ impl ServerObserved for Service {
 
     fn digests(&self) -> Vec<(Zxid, u64)> {
         self.core.read().digest_points().collect()
+    }
+}
+
+impl Service {
+    fn ensemble_conf(&self) -> Option<EnsembleConf> {
+        let config = self.config.ensemble.as_ref()?;
+        Some(EnsembleConf {
+            limits: config.limits,
+            me: config.me.clone(),
+            membership: self.ensemble.as_ref()?.config_text(),
+        })
     }
 }
 

@@ -149,7 +149,7 @@ async fn open_log(
     let (disk, checkpoints) = opened.await.map_err(|error| {
         raft_log::StartError::Raft(format!("opening the data directory: {error}"))
     })??;
-    let disk = MeasuredDisk::new(disk, Arc::clone(&core.metrics), config.slow_sync);
+    let disk = MeasuredDisk::new(disk, Arc::clone(&core.metrics), core.clock, config.slow_sync);
     let checkpoints = MeasuredCheckpoints::new(checkpoints, Arc::clone(&core.metrics));
     let machine = Arc::new(CoreMachine::new(Arc::clone(core)));
     let began = Instant::now();
@@ -192,6 +192,8 @@ fn spawn_tasks(
     if service.ensemble.is_some() {
         let (service_, stop) = shared();
         tasks.spawn(ensemble::follow(service_, stop));
+        let (service_, stop) = shared();
+        tasks.spawn(ensemble::keep_figures(service_, stop));
         let (service_, stop) = shared();
         tasks.spawn(ensemble::report_heard(service_, stop));
         let (service_, stop) = shared();

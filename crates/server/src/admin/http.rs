@@ -8,6 +8,7 @@ mod commands;
 mod guarded;
 mod index;
 mod limited;
+mod members;
 
 use std::{collections::HashMap, future::Future, net::SocketAddr, sync::Arc};
 

@@ -23,8 +23,9 @@ mod version;
 
 pub use metrics::Metrics;
 pub use observed::{
-    Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket, LastRequest,
-    Mode, Overview, ServerObserved,
+    Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, EnsembleConf,
+    EnsembleOverview, EnsembleView, ExpiryBucket, LastRequest, Leading, Mode, Overview,
+    ServerObserved,
 };
 pub use sizes::directory_size;
 pub use version::{VERSION, ZOOKEEPER_VERSION};

@@ -9,8 +9,8 @@ use tree::{SessionId, Zxid};
 use super::{
     metrics::Metrics,
     observed::{
-        Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket,
-        LastRequest, Mode, Overview, ServerObserved,
+        Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, EnsembleView,
+        ExpiryBucket, LastRequest, Mode, Overview, ServerObserved,
     },
 };
 use crate::config::Whitelist;
@@ -96,6 +96,7 @@ impl ServerObserved for Captured {
             sessions: 2,
             watches: 4,
             data_watches: WatchSummary { connections: 2, paths: 3, watches: 4 },
+            ensemble: None,
         }
     }
 
@@ -119,6 +120,7 @@ impl ServerObserved for Captured {
             listen_backlog: -1,
             server_id: 0,
             file_text: "tickTime=2000\n".into(),
+            ensemble: None,
         }
     }
 
@@ -148,6 +150,14 @@ impl ServerObserved for Captured {
 
     fn reset_connections(&self) {
         self.connections.lock().iter_mut().for_each(|connection| connection.stats.reset());
+    }
+
+    fn sessions(&self) -> Vec<(SessionId, i32)> {
+        vec![(A, 30_000), (B, 10_000)]
+    }
+
+    fn ensemble(&self) -> Option<EnsembleView> {
+        None
     }
 
     fn expiry_buckets(&self) -> Vec<ExpiryBucket> {

@@ -16,6 +16,8 @@ pub struct EnsembleConfig {
     pub me: Member,
     /// Whether peers may connect on every address of the machine, not only the configured.
     pub listen_on_all: bool,
+    /// `initLimit` and `syncLimit`, in ticks: of no effect, but `conf` shows them.
+    pub limits: (i64, i64),
 }
 
 /// Ids that ZooKeeper documents; the id is the highest byte of session ids.
@@ -74,7 +76,25 @@ pub(super) fn config(
         return Err(refused_line(raw, member.id, "ids of servers are from 1 to 255"));
     }
     refuse_large_frames(raw)?;
-    Ok(Some(EnsembleConfig { me, listen_on_all: raw.flag("quorumListenOnAllIPs", false) }))
+    let listen_on_all = raw.flag("quorumListenOnAllIPs", false);
+    let ticks = |key| raw.text(key).and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    let limits = (ticks("initLimit"), ticks("syncLimit"));
+    Ok(Some(EnsembleConfig { me, listen_on_all, limits }))
+}
+
+/// Compat(peer-type): the line of the server says whether it votes; `peerType` only earns a warning
+/// where it says otherwise.
+pub(super) fn warn_of_peer_type(raw: &mut RawConfig, me: &Member) {
+    const KEY: &str = "peerType";
+    let Some(set) = raw.get(KEY) else { return };
+    let observer = set.value.trim().eq_ignore_ascii_case("observer");
+    if observer != (me.role == Role::Observer) {
+        let warning = format!(
+            "{}: {KEY}={}: the line server.{} says otherwise, and counts",
+            set.place, set.value, me.id
+        );
+        raw.warnings.push(warning);
+    }
 }
 
 /// The largest request that servers of an ensemble pass on, in bytes: half of what a message

@@ -7,6 +7,7 @@
 //! found within that time is nothing that clients notice.
 
 mod barriers;
+mod figures;
 mod membership;
 
 use std::{
@@ -25,7 +26,10 @@ use tokio::{
 
 use crate::{admin::Mode, service::Service};
 
+use figures::Figures;
+
 pub(crate) use barriers::{Barriers, run as pass_barriers};
+pub(crate) use figures::keep_figures;
 pub(crate) use membership::{config_text, raft_config};
 
 /// How long one attempt to catch up may take before it is made again.
@@ -46,18 +50,24 @@ pub(crate) struct Ensemble {
     leading: AtomicBool,
     /// Syncs that wait until this server has caught up.
     pub(crate) barriers: Barriers,
+    figures: Figures,
 }
 
 impl Ensemble {
     /// A server that does not serve yet.
     pub(crate) fn new(log: Arc<RaftLog>) -> Self {
         let (serving, leading) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { log, serving, leading, barriers: Barriers::default() }
+        Self { log, serving, leading, barriers: Barriers::default(), figures: Figures::new() }
     }
 
     /// Whether clients are served.
     pub(crate) fn is_serving(&self) -> bool {
         self.serving.load(Ordering::Acquire)
+    }
+
+    fn set_serving(&self, serving: bool, service: &Service) {
+        self.serving.store(serving, Ordering::Release);
+        self.figures.note_serving(serving, &service.core.metrics);
     }
 
     /// Whether this server may expire sessions and reap znodes.
@@ -117,14 +127,14 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
             sleep(PAUSE).await;
             continue;
         }
-        ensemble.serving.store(true, Ordering::Release);
+        ensemble.set_serving(true, service);
         let zxid = service.core.read().last_zxid();
         tracing::info!(mode = ensemble.mode().name(), %zxid, "serving clients");
         while !ensemble.is_out_of_touch(patience) {
             follow_leadership(service, ensemble, &mut status).await;
         }
         ensemble.leading.store(false, Ordering::Release);
-        ensemble.serving.store(false, Ordering::Release);
+        ensemble.set_serving(false, service);
         tracing::warn!(
             after_ms = shortest,
             "out of touch with a quorum: clients are sent away to other servers"

@@ -16,15 +16,12 @@ pub(super) fn dump(server: &dyn ServerObserved) -> String {
         let ahead = deadline_ms.cast_signed() - overview.monotonic_ms.cast_signed();
         java_date(overview.wall_ms + ahead)
     };
-    let buckets = server.expiry_buckets();
-    let sessions: usize = buckets.iter().map(|bucket| bucket.sessions.len()).sum();
     let mut out = String::from("SessionTracker dump:\n");
-    let _ = writeln!(out, "Session Sets ({})/({sessions}):", buckets.len());
-    for bucket in &buckets {
-        let _ = writeln!(out, "{} expire at {}:", bucket.sessions.len(), date(bucket.deadline_ms));
-        for session in &bucket.sessions {
-            let _ = writeln!(out, "\t{session}");
-        }
+    let leads = overview.ensemble.as_ref().is_none_or(|ensemble| ensemble.leading.is_some());
+    if leads {
+        dump_expiry(server, &mut out, &date)
+    } else {
+        dump_sessions(server, &mut out)
     }
     let ephemerals = server.ephemerals();
     let _ =
@@ -51,6 +48,28 @@ pub(super) fn dump(server: &dyn ServerObserved) -> String {
         }
     }
     out
+}
+
+/// Sessions by when they end: the leader knows.
+fn dump_expiry(server: &dyn ServerObserved, out: &mut String, date: &dyn Fn(u64) -> String) {
+    let buckets = server.expiry_buckets();
+    let sessions: usize = buckets.iter().map(|bucket| bucket.sessions.len()).sum();
+    let _ = writeln!(out, "Session Sets ({})/({sessions}):", buckets.len());
+    for bucket in &buckets {
+        let _ = writeln!(out, "{} expire at {}:", bucket.sessions.len(), date(bucket.deadline_ms));
+        for session in &bucket.sessions {
+            let _ = writeln!(out, "\t{session}");
+        }
+    }
+}
+
+/// Sessions with their timeouts: what the others know.
+fn dump_sessions(server: &dyn ServerObserved, out: &mut String) {
+    let sessions = server.sessions();
+    let _ = writeln!(out, "Global Sessions({}):", sessions.len());
+    for (session, timeout_ms) in sessions {
+        let _ = writeln!(out, "{session}\t{timeout_ms}ms");
+    }
 }
 
 /// The step in which ZooKeeper looks for idle connections, and how long one may be without
