@@ -6,7 +6,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod admin_client;
 mod bench;
+mod cluster;
 mod demo;
 mod recover;
 mod serve;
@@ -27,6 +29,8 @@ struct Cli {
 enum Command {
     /// Run a server.
     Serve(serve::Args),
+    /// Show an ensemble: who leads, who lags, who does not answer; hand the lead over.
+    Cluster(cluster::Args),
     /// Go on with one server of an ensemble when the majority is lost for good.
     Recover(recover::Args),
     /// Start a server, work it, kill it, start it again: what a newcomer should see.
@@ -38,6 +42,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Cluster(args) => cluster::run(&args),
         Command::Recover(args) => recover::run(&args),
         Command::Demo => demo::run(),
         Command::Bench(args) => bench::run(&args),

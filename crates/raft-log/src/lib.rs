@@ -12,7 +12,8 @@
 //! - [`RaftLog::status`]: role, term, leader and members, to watch;
 //! - [`RaftLog::contact_age`]: when to stop serving; [`RaftLog::read_barrier`]: `sync`;
 //! - [`RaftLog::tell_leader`], [`RaftLog::take_messages`]: which sessions were heard from;
-//! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`];
+//! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`],
+//!   [`RaftLog::report`];
 //! - [`survey`] and [`recover`]: offline, when the majority is lost for good.
 //!
 //! # The life of an entry across three servers
@@ -98,8 +99,8 @@ pub use checkpoints::{
 pub use config::RaftLogConfig;
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 pub use ensemble::{
-    ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberView, Members, PeerMessage,
-    PeerRef, Role, ServerSpec, Status,
+    ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberReport, MemberView, Members,
+    PeerMessage, PeerRef, Report, Role, ServerSpec, Status,
 };
 pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
 pub use peer::PeerError;

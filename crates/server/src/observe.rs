@@ -1,14 +1,16 @@
 //! The running server as those see it who ask about it: see [`crate::admin`].
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use raft_log::Report;
 use session::Identities;
 use tree::{CommandFlags, Permissions, SessionId, Zxid};
 
 use crate::{
     admin::{
-        Access, ConfView, ConnectionView, DirectorySizes, EnsembleConf, EnsembleView, ExpiryBucket,
-        Metrics, Mode, Overview, ServerObserved, directory_size, snapshot,
+        Access, ConfView, ConnectionView, Credentials, DirectorySizes, EnsembleConf, EnsembleView,
+        ExpiryBucket, Metrics, Mode, Overview, ServerObserved, ServerOperated, directory_size,
+        snapshot,
     },
     config::Whitelist,
     ensemble::Ensemble,
@@ -160,6 +162,32 @@ impl ServerObserved for Service {
 
     fn digests(&self) -> Vec<(Zxid, u64)> {
         self.core.read().digest_points().collect()
+    }
+}
+
+impl ServerOperated for Service {
+    fn report(&self) -> Option<Report> {
+        self.ensemble.as_ref()?.report()
+    }
+
+    fn may_operate(&self, who: &Credentials<'_>) -> Access {
+        let known =
+            self.auth.authenticate(&Identities::of_peer(who.peer), who.scheme, Some(who.data));
+        let Ok(identities) = known else { return Access::Unknown };
+        if identities.iter().any(|identity| identity.scheme == "super") {
+            return Access::Granted;
+        }
+        // Nobody comes from there: what they may do, anyone may.
+        let anyone = self.access_to_all(Ipv4Addr::UNSPECIFIED.into(), "ip", b"");
+        if anyone == Access::Granted && !who.peer.to_canonical().is_loopback() {
+            return Access::Denied;
+        }
+        self.access_to_all(who.peer, who.scheme, who.data)
+    }
+
+    fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, String> {
+        let ensemble = self.ensemble.as_ref().ok_or("this server stands alone")?;
+        ensemble.hand_over(to).map_err(|error| error.to_string())
     }
 }
 

@@ -17,7 +17,7 @@ use tree::OriginId;
 
 use crate::{
     admin::{
-        Metrics, ServerObserved,
+        Metrics,
         audit::{AuditLog, AuditResult, Operation},
         http,
     },
@@ -210,7 +210,6 @@ async fn serve_http(
     tasks: &mut JoinSet<()>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let observed: Arc<dyn ServerObserved> = Arc::<Service>::clone(service);
     let mut serve = async |what: &str, address: SocketAddr, router| {
         let Some(listener) = http::bind(what, address) else { return };
         let mut stop = stopped.clone();
@@ -220,11 +219,16 @@ async fn serve_http(
         }));
     };
     if let Some(admin) = &service.config.admin {
-        let router = http::admin_router(Arc::clone(&observed), admin);
+        let router = http::admin_router(Arc::<Service>::clone(service), admin);
         serve("the admin server", admin.address, router).await;
     }
     if let Some(address) = service.config.metrics_address {
-        serve("the metrics endpoint", address, http::metrics_router(Arc::clone(&observed))).await;
+        serve(
+            "the metrics endpoint",
+            address,
+            http::metrics_router(Arc::<Service>::clone(service)),
+        )
+        .await;
     }
 }
 

@@ -23,9 +23,9 @@ mod version;
 
 pub use metrics::Metrics;
 pub use observed::{
-    Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, EnsembleConf,
+    Access, ConfView, ConnectionStats, ConnectionView, Credentials, DirectorySizes, EnsembleConf,
     EnsembleOverview, EnsembleView, ExpiryBucket, LastRequest, Leading, Mode, Overview,
-    ServerObserved,
+    ServerObserved, ServerOperated,
 };
 pub use sizes::directory_size;
 pub use version::{VERSION, ZOOKEEPER_VERSION};

@@ -5,6 +5,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use raft_log::Report;
 use session::{WatchSummary, auth::address_text};
 use tree::{SessionId, Zxid};
 
@@ -306,4 +307,30 @@ pub trait ServerObserved: Send + Sync {
     fn watched_paths(&self) -> Vec<(SessionId, Vec<String>)>;
     /// Digests of the state at past zxids, oldest first.
     fn digests(&self) -> Vec<(Zxid, u64)>;
+}
+
+/// Who asks for something, and how they prove it.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    /// Where they come from.
+    pub peer: IpAddr,
+    /// A scheme of authentication.
+    pub scheme: &'a str,
+    /// What an auth packet of that scheme would hold.
+    pub data: &'a [u8],
+}
+
+/// A running server that can be told what to do. Both may take seconds, and must be called where
+/// a thread may wait.
+pub trait ServerOperated: ServerObserved {
+    /// The ensemble, as this server sees it; none if it stands alone.
+    fn report(&self) -> Option<Report>;
+    /// Whether somebody may tell the ensemble what to do.
+    fn may_operate(&self, who: &Credentials<'_>) -> Access;
+    /// Makes the leader give way to the server of that number, or to whichever is best; gives the
+    /// number of the new one.
+    ///
+    /// # Errors
+    /// Why it did not, in words.
+    fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, String>;
 }

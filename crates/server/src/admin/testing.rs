@@ -3,14 +3,15 @@
 
 use std::net::IpAddr;
 
+use raft_log::Report;
 use session::WatchSummary;
 use tree::{SessionId, Zxid};
 
 use super::{
     metrics::Metrics,
     observed::{
-        Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, EnsembleView,
-        ExpiryBucket, LastRequest, Mode, Overview, ServerObserved,
+        Access, ConfView, ConnectionStats, ConnectionView, Credentials, DirectorySizes,
+        EnsembleView, ExpiryBucket, LastRequest, Mode, Overview, ServerObserved, ServerOperated,
     },
 };
 use crate::config::Whitelist;
@@ -177,5 +178,19 @@ impl ServerObserved for Captured {
 
     fn digests(&self) -> Vec<(Zxid, u64)> {
         vec![(Zxid(128), 274_192_424_977)]
+    }
+}
+
+impl ServerOperated for Captured {
+    fn report(&self) -> Option<Report> {
+        None
+    }
+
+    fn may_operate(&self, who: &Credentials<'_>) -> Access {
+        self.access_to_all(who.peer, who.scheme, who.data)
+    }
+
+    fn hand_over(&self, _to: Option<i64>) -> Result<Option<i64>, String> {
+        Err("this server stands alone".into())
     }
 }

@@ -18,8 +18,9 @@ use std::{
     time::Duration,
 };
 
-use raft_log::{FromPeer, PeerMessage, RaftLog, Role, Status};
+use raft_log::{ChangeError, FromPeer, PeerMessage, RaftLog, Report, Role, Status};
 use tokio::{
+    runtime::Handle,
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
@@ -82,6 +83,17 @@ impl Ensemble {
             Role::Observing => Mode::Observer,
             Role::Following | Role::Looking | Role::Joining => Mode::Follower,
         }
+    }
+
+    /// The ensemble as this server sees it. Waits for the answers of others.
+    pub(crate) fn report(&self) -> Option<Report> {
+        Handle::current().block_on(self.log.report())
+    }
+
+    /// Makes the leader give way; gives the number of the new one. Waits until that leads.
+    pub(crate) fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, ChangeError> {
+        Handle::current().block_on(self.log.hand_over(to))?;
+        Ok(self.log.status().borrow().leader.map(|leader| leader.server_id))
     }
 
     /// Whether this server is to vote and does not count yet: it is new, or its disk is, and
