@@ -97,6 +97,9 @@ fn report(found: &Found) -> String {
             found.committed_zxid
         );
     }
+    if let Some(lacks) = &found.lacks {
+        text += &format!("Lost here already: {lacks}\n");
+    }
     text += "Lost: what only other servers had. Of all survivors take the one whose entry (term, \
              then index) is the highest.\n\n";
     text += &format!("Before: {} vote.\n", list(&recovered.voters));

@@ -81,6 +81,8 @@ pub struct Found {
     pub znodes: u64,
     /// Open sessions.
     pub sessions: u64,
+    /// What its own log has lost, in words; none if that is whole.
+    pub lacks: Option<String>,
 }
 
 impl Survivor {
@@ -94,12 +96,14 @@ impl Survivor {
         }
         let dir = DataDir::open(data_dir, log_dir, rand::random)?;
         let node = dir.identity().node;
-        let (disk, checkpoints) = (RocksLog::open(&dir)?, RocksCheckpoints::open(&dir)?);
+        let (disk, below) = RocksLog::open_as_it_is(&dir)?;
+        let checkpoints = RocksCheckpoints::open(&dir)?;
         let recovered = raft_log::survey(&disk, &checkpoints, node)?;
         if recovered.servers.iter().all(|server| server.spec.is_empty()) {
             return Err(RecoveryError::Alone);
         }
-        let found = replay(&disk, &checkpoints, recovered)?;
+        let mut found = replay(&disk, &checkpoints, recovered)?;
+        found.lacks = below.map(|below| below.to_string());
         Ok(Self { node, disk, checkpoints, found })
     }
 
@@ -171,7 +175,7 @@ fn replay(
     }
     let (zxid, znodes) = (state.last_zxid(), state.node_count());
     let sessions = state.session_count() as u64;
-    Ok(Found { recovered, zxid, committed_zxid, znodes, sessions })
+    Ok(Found { recovered, zxid, committed_zxid, znodes, sessions, lacks: None })
 }
 
 fn apply(

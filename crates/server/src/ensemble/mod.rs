@@ -19,6 +19,7 @@ use std::{
 };
 
 use raft_log::{ChangeError, FromPeer, PeerMessage, RaftLog, Report, Role, Status};
+use store::DataDir;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -35,6 +36,8 @@ pub(crate) use membership::{config_text, raft_config};
 
 /// How long one attempt to catch up may take before it is made again.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
+/// How long a server that asked for another leader waits to hear of it.
+const HAND_OVER_KNOWN_MAX: Duration = Duration::from_secs(3);
 /// How often a server looks whether it is still in touch.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Between two attempts to catch up.
@@ -90,10 +93,23 @@ impl Ensemble {
         Handle::current().block_on(self.log.report())
     }
 
-    /// Makes the leader give way; gives the number of the new one. Waits until that leads.
+    /// Makes the leader give way; gives the number of the new one. Waits until this server
+    /// knows it.
     pub(crate) fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, ChangeError> {
-        Handle::current().block_on(self.log.hand_over(to))?;
-        Ok(self.log.status().borrow().leader.map(|leader| leader.server_id))
+        let mut status = self.log.status();
+        let before = status.borrow().leader;
+        if to.is_some() && before.map(|leader| leader.server_id) == to {
+            return Ok(to);
+        }
+        Handle::current().block_on(async {
+            self.log.hand_over(to).await?;
+            let known =
+                status.wait_for(|status| status.leader.is_some() && status.leader != before);
+            // One that has not heard of it by then does not name another one.
+            let known = timeout(HAND_OVER_KNOWN_MAX, known).await;
+            let leader = known.ok().and_then(Result::ok).and_then(|status| status.leader);
+            Ok(leader.map(|leader| leader.server_id).or(to))
+        })
     }
 
     /// Whether this server is to vote and does not count yet: it is new, or its disk is, and
@@ -125,6 +141,26 @@ pub(crate) async fn follow(service: Arc<Service>, mut stop: watch::Receiver<bool
         _ = stop.wait_for(|stop| *stop) => {}
     }
     ensemble.leading.store(false, Ordering::Release);
+}
+
+/// A server that had lost its data has it again once it serves clients.
+pub(crate) async fn note_joined(
+    service: Arc<Service>,
+    dir: Arc<DataDir>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let Some(ensemble) = &service.ensemble else { return };
+    while !ensemble.is_serving() || ensemble.is_yet_to_vote() {
+        tokio::select! {
+            () = sleep(LOOK_EVERY) => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
+    }
+    match dir.joined() {
+        Ok(()) => tracing::info!("all data is here again"),
+        // The next start tries again; until then it is only more careful than it must be.
+        Err(error) => tracing::warn!(%error, "it cannot be noted that this server has joined"),
+    }
 }
 
 async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
