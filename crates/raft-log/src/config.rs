@@ -27,9 +27,6 @@ pub struct RaftLogConfig {
     pub tail_bytes: usize,
     /// The other servers; none for a server that stands alone.
     pub ensemble: Option<EnsembleConfig>,
-    /// This server has lost data that it had promised to keep: it may join a cluster, but
-    /// neither found one nor help others to, for that could be one without the data.
-    pub only_joins: bool,
 }
 
 impl RaftLogConfig {
@@ -44,7 +41,6 @@ impl RaftLogConfig {
             keep_entries: 0,
             tail_bytes: 8 << 20,
             ensemble: None,
-            only_joins: false,
         }
     }
 

@@ -384,7 +384,6 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
         incarnation: config.incarnation,
         server_id: config.server_id,
         servers: config.ensemble.as_ref().map(|own| own.servers.clone()).unwrap_or_default(),
-        only_joins: config.only_joins,
     };
     let transport: Arc<dyn Transport> = config
         .ensemble

@@ -11,7 +11,7 @@ use std::{
 use parking_lot::Mutex;
 use raft_log::{RaftLog, RaftLogConfig};
 use session::SessionIds;
-use store::{DataDir, RocksCheckpoints, RocksLog, StoreError};
+use store::{DataDir, RocksCheckpoints, RocksLog};
 use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use tree::OriginId;
 
@@ -40,7 +40,7 @@ const LONE_SERVER_ID: u8 = 1;
 pub enum ServerError {
     /// The data directory cannot be used.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(#[from] store::StoreError),
     /// The log cannot be started.
     #[error(transparent)]
     Log(#[from] raft_log::StartError),
@@ -85,15 +85,14 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
     let listener = listener::bind(address, config.listen_backlog)
         .map_err(|error| ServerError::Bind { address, error })?;
     let client_address = listener.local_addr().unwrap_or(address);
+    let dir = Arc::new(DataDir::open(&config.data_dir, &config.data_log_dir, rand::random)?);
     let clock = Clock::start();
     let figures = Arc::new(Metrics::new());
     let flags = config.settings.command_flags;
     let mut core = Core::new(clock, figures, config.tick_ms, flags, rand::random());
     core.audit = open_audit(&config)?;
     let core = Arc::new(core);
-    let Opened { dir, disk, checkpoints } = open_disk(&config).await?;
-    let stores = (disk, checkpoints);
-    let log = Arc::new(open_log(&config, &dir, stores, &core).await?);
+    let log = Arc::new(open_log(&config, &dir, &core).await?);
     core.liveness.restart(&core.read(), clock.monotonic_ms());
     let started_ms = u64::try_from(clock.wall().0).unwrap_or_default();
     let service = Arc::new(Service {
@@ -130,49 +129,9 @@ fn open_audit(config: &Config) -> Result<Option<AuditLog>, ServerError> {
     config.audit.as_ref().map(open).transpose()
 }
 
-/// A data directory and what is in it.
-struct Opened {
-    dir: Arc<DataDir>,
-    disk: RocksLog,
-    checkpoints: RocksCheckpoints,
-}
-
-async fn open_disk(config: &Config) -> Result<Opened, ServerError> {
-    let dirs = (config.data_dir.clone(), config.data_log_dir.clone());
-    let has_peers = config.ensemble.is_some();
-    let opened = tokio::task::spawn_blocking(move || open_or_begin_anew(&dirs, has_peers));
-    let opened = opened.await.map_err(|error| {
-        raft_log::StartError::Raft(format!("opening the data directory: {error}"))
-    })?;
-    Ok(opened?)
-}
-
-/// A log that lacks what it once promised is of no more use, and its server must not vote with
-/// it: among others, this one begins anew and gets everything from them. Alone it ends here.
-fn open_or_begin_anew(
-    (data_dir, log_dir): &(PathBuf, PathBuf),
-    has_peers: bool,
-) -> Result<Opened, StoreError> {
-    let open_dir = || DataDir::open(data_dir, log_dir, rand::random);
-    let mut dir = open_dir()?;
-    let disk = match RocksLog::open(&dir) {
-        Err(error @ StoreError::BelowMark { .. }) if has_peers => {
-            tracing::error!(%error, "this server has lost data");
-            let aside = dir.set_aside()?;
-            tracing::error!(?aside, "what is left was set aside: joining the others anew");
-            dir = open_dir()?;
-            RocksLog::open(&dir)?
-        }
-        opened => opened?,
-    };
-    let checkpoints = RocksCheckpoints::open(&dir)?;
-    Ok(Opened { dir: Arc::new(dir), disk, checkpoints })
-}
-
 async fn open_log(
     config: &Config,
-    dir: &DataDir,
-    (disk, checkpoints): (RocksLog, RocksCheckpoints),
+    dir: &Arc<DataDir>,
     core: &Arc<Core>,
 ) -> Result<RaftLog, ServerError> {
     let identity = dir.identity();
@@ -182,8 +141,14 @@ async fn open_log(
     if let Some(ensemble) = &config.ensemble {
         raft.server_id = ensemble.me.id;
         raft.ensemble = Some(ensemble::raft_config(ensemble, &config.members));
-        raft.only_joins = dir.must_join();
     }
+    let opening = Arc::clone(dir);
+    let opened = tokio::task::spawn_blocking(move || {
+        Ok::<_, store::StoreError>((RocksLog::open(&opening)?, RocksCheckpoints::open(&opening)?))
+    });
+    let (disk, checkpoints) = opened.await.map_err(|error| {
+        raft_log::StartError::Raft(format!("opening the data directory: {error}"))
+    })??;
     let disk = MeasuredDisk::new(disk, Arc::clone(&core.metrics), core.clock, config.slow_sync);
     let checkpoints = MeasuredCheckpoints::new(checkpoints, Arc::clone(&core.metrics));
     let machine = Arc::new(CoreMachine::new(Arc::clone(core)));
@@ -229,10 +194,6 @@ fn spawn_tasks(
         tasks.spawn(ensemble::follow(service_, stop));
         let (service_, stop) = shared();
         tasks.spawn(ensemble::keep_figures(service_, stop));
-        if dir.must_join() {
-            let (service_, stop) = shared();
-            tasks.spawn(ensemble::note_joined(service_, Arc::clone(dir), stop));
-        }
         let (service_, stop) = shared();
         tasks.spawn(ensemble::report_heard(service_, stop));
         let (service_, stop) = shared();

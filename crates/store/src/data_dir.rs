@@ -12,8 +12,6 @@
 //! <dataDir>/rookery/received/    the whole of it, until it replaces `checkpoint`
 //! <dataLogDir>/rookery/log/      what came after it
 //! <dataLogDir>/rookery/mark      what the log holds at least
-//! <dataDir>/rookery.rejoin       this server has lost data, and may only join a cluster
-//! <both>/rookery.set-aside-N/    what it had before
 //! ```
 
 use std::{
@@ -32,20 +30,9 @@ const FOLDER: &str = "rookery";
 /// Where ZooKeeper keeps its snapshots and logs.
 const ZOOKEEPERS_FOLDER: &str = "version-2";
 
-/// Says that this server has lost data. Beside the folder, so that it outlives it.
-const REJOIN: &str = "rookery.rejoin";
-/// The folders are still to be set aside.
-const PENDING: &str = "pending\n";
-/// They are.
-const DONE: &str = "joins\n";
-/// How often a server may set its folder aside before somebody has to look at its disk.
-const ASIDE_MAX: u32 = 1000;
-
 /// A data directory that this process holds.
 #[derive(Debug)]
 pub struct DataDir {
-    /// What was configured.
-    parents: [PathBuf; 2],
     data: PathBuf,
     log: PathBuf,
     identity: Identity,
@@ -82,15 +69,7 @@ impl DataDir {
         for folder in [&data, &log] {
             fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
         }
-        let mut lock = lock(&data.join("LOCK"), data_dir)?;
-        let rejoin = data_dir.join(REJOIN);
-        if read_optional(&rejoin)?.as_deref() == Some(PENDING) {
-            move_aside([data_dir, log_dir])?;
-            for folder in [&data, &log] {
-                fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
-            }
-            lock = self::lock(&data.join("LOCK"), data_dir)?;
-        }
+        let lock = lock(&data.join("LOCK"), data_dir)?;
         check_format(&data.join("FORMAT"))?;
         let path = data.join("IDENTITY");
         let identity = match read_optional(&path)? {
@@ -109,40 +88,7 @@ impl DataDir {
             }
         };
         write_atomically(&path, identity.to_text().as_bytes())?;
-        let parents = [data_dir.to_owned(), log_dir.to_owned()];
-        Ok(Self { parents, data, log, identity, lock })
-    }
-
-    /// Puts all that this server has aside, for it lacks what it once promised: the next opening
-    /// is that of a new server, which gets the data from the others. Gives where it is now.
-    ///
-    /// Whatever is opened in the folder must be closed. A crash in between is no matter.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn set_aside(self) -> Result<Vec<PathBuf>, StoreError> {
-        let [data_dir, log_dir] = &self.parents;
-        write_atomically(&data_dir.join(REJOIN), PENDING.as_bytes())?;
-        move_aside([data_dir, log_dir])
-    }
-
-    /// Whether this server has lost data and is not a member again: it may join a cluster, and
-    /// must not found one, nor help others to.
-    pub fn must_join(&self) -> bool {
-        self.parents[0].join(REJOIN).exists()
-    }
-
-    /// It has joined.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub fn joined(&self) -> Result<(), StoreError> {
-        let path = self.parents[0].join(REJOIN);
-        match fs::remove_file(&path) {
-            Ok(()) => sync_folder_of(&path).map_err(StoreError::io(&path)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(StoreError::Io { path, error }),
-        }
+        Ok(Self { data, log, identity, lock })
     }
 
     /// Whether a server ever ran on this directory.
@@ -208,29 +154,6 @@ impl Identity {
             incarnation: field("incarnation")?.parse().ok()?,
         })
     }
-}
-
-/// Renames the folders, and notes that it is done. The lock on one of them goes with it.
-fn move_aside([data_dir, log_dir]: [&Path; 2]) -> Result<Vec<PathBuf>, StoreError> {
-    let mut aside = Vec::new();
-    for parent in [log_dir, data_dir] {
-        let folder = parent.join(FOLDER);
-        // It may be one folder for both; or a crash has left half of the work.
-        if !folder.exists() {
-            continue;
-        }
-        let free = (1..ASIDE_MAX).map(|number| parent.join(format!("{FOLDER}.set-aside-{number}")));
-        let into = free.into_iter().find(|into| !into.exists());
-        let into = into.ok_or_else(|| StoreError::Damaged {
-            path: folder.clone(),
-            what: "it was set aside again and again: look at the disk".to_owned(),
-        })?;
-        fs::rename(&folder, &into).map_err(StoreError::io(&folder))?;
-        sync_folder_of(&into).map_err(StoreError::io(&into))?;
-        aside.push(into);
-    }
-    write_atomically(&data_dir.join(REJOIN), DONE.as_bytes())?;
-    Ok(aside)
 }
 
 fn lock(path: &Path, data_dir: &Path) -> Result<DirLock, StoreError> {

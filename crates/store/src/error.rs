@@ -58,16 +58,6 @@ pub enum StoreError {
         /// What is wrong, and what that means.
         what: String,
     },
-    /// The log ends before what it once held, or has an older vote: what clients or other
-    /// servers were told of is gone. A server among others may start anew, see
-    /// [`crate::DataDir::set_aside`]; one that stands alone has nobody to get it from.
-    #[error("{}: {what}", path.display())]
-    BelowMark {
-        /// The log's folder.
-        path: PathBuf,
-        /// What is missing, and what to do about it.
-        what: String,
-    },
     /// RocksDB failed.
     #[error("{}: {error}", path.display())]
     RocksDb {

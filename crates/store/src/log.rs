@@ -70,9 +70,9 @@ impl RocksLog {
     /// Opens the log of a data directory and checks all of it.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when an entry is damaged or missing; [`StoreError::BelowMark`]
-    /// when the log ends before its mark: acknowledged entries are gone. It is refused at every
-    /// opening, until it is set aside or restored.
+    /// [`StoreError::Damaged`] when an entry is damaged or missing, or when the log ends
+    /// before its mark: acknowledged entries are gone. It is refused at every opening, until it
+    /// is set aside or restored.
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
         let (log, below) = Self::open_as_it_is(dir)?;
         match below {
@@ -194,7 +194,7 @@ impl RocksLog {
         let show =
             |last: Option<LogPosition>| last.map_or_else(|| "none".to_owned(), |at| at.to_string());
         if found.last < marked.last {
-            return Err(StoreError::BelowMark {
+            return Err(StoreError::Damaged {
                 path: self.path.clone(),
                 what: format!(
                     "its last entry is {}, but {} was written and synced: entries that clients \
@@ -206,7 +206,7 @@ impl RocksLog {
         }
         let key = |vote: Option<StoredVote>| vote.map(|vote| (vote.term, vote.committed));
         if key(found.vote) < key(marked.vote) {
-            return Err(StoreError::BelowMark {
+            return Err(StoreError::Damaged {
                 path: self.path.clone(),
                 what: "its last vote is older than the one that was synced".to_owned(),
             });

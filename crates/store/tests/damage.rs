@@ -91,11 +91,7 @@ fn a_flipped_bit_in_what_was_synced_is_found_and_named() {
         fs::write(&wal, bytes).unwrap();
         let error = RocksLog::open(&dir(folder.path())).unwrap_err();
         let text = error.to_string();
-        let found = matches!(
-            error,
-            StoreError::Damaged { .. } | StoreError::BelowMark { .. } | StoreError::RocksDb { .. }
-        );
-        assert!(found, "{text}");
+        assert!(matches!(error, StoreError::Damaged { .. } | StoreError::RocksDb { .. }), "{text}");
         assert!(text.contains("rookery/log"), "names the folder: {text}");
     }
 }
@@ -127,7 +123,7 @@ fn a_log_that_lost_entries_is_refused_every_time() {
     cut(folder.path());
     for turn in 0..3 {
         let error = RocksLog::open(&dir(folder.path())).unwrap_err();
-        assert!(matches!(error, StoreError::BelowMark { .. }), "turn {turn}: {error}");
+        assert!(matches!(error, StoreError::Damaged { .. }), "turn {turn}: {error}");
         // Looking at what is left changes nothing, either.
         let (log, below) = RocksLog::open_as_it_is(&dir(folder.path())).unwrap();
         assert!(below.is_some() && log.state().unwrap().last.is_some());
@@ -151,49 +147,6 @@ fn what_is_left_can_be_written_on() {
     }
     let log = RocksLog::open(&dir(folder.path())).unwrap();
     assert_eq!(log.state().unwrap().last.unwrap().term, 2);
-}
-
-#[test]
-fn a_folder_that_was_set_aside_is_another_servers_who_only_joins() {
-    let folder = tempfile::tempdir().unwrap();
-    write(folder.path(), 10);
-    let held = dir(folder.path());
-    let former = held.identity();
-    let aside = held.set_aside().unwrap();
-    assert_eq!(aside, [folder.path().join("rookery.set-aside-1")]);
-    assert!(aside[0].join("log").exists());
-    for _ in 0..2 {
-        let mut drawn = 1000;
-        let anew = DataDir::open(folder.path(), folder.path(), || {
-            drawn += 1;
-            drawn
-        });
-        let anew = anew.unwrap();
-        assert_ne!(anew.identity().node, former.node);
-        assert!(anew.must_join(), "also after a restart");
-    }
-    let anew = dir(folder.path());
-    drop(RocksLog::open(&anew).unwrap());
-    anew.joined().unwrap();
-    drop(anew);
-    assert!(!dir(folder.path()).must_join());
-}
-
-/// Both folders go aside, whenever the machine fails meanwhile.
-#[test]
-fn setting_aside_is_finished_at_the_next_opening() {
-    let (data, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let open = || DataDir::open(data.path(), log.path(), || 42);
-    drop(RocksLog::open(&open().unwrap()).unwrap());
-    drop(open().unwrap().set_aside().unwrap());
-    drop(RocksLog::open(&open().unwrap()).unwrap());
-    // As after a crash when the first of the two was renamed.
-    fs::write(data.path().join("rookery.rejoin"), "pending\n").unwrap();
-    fs::rename(log.path().join("rookery"), log.path().join("rookery.set-aside-2")).unwrap();
-    let anew = open().unwrap();
-    assert_eq!((anew.identity().incarnation, anew.must_join()), (1, true));
-    drop(RocksLog::open(&anew).unwrap());
-    assert!(data.path().join("rookery.set-aside-2/IDENTITY").exists());
 }
 
 #[test]

@@ -132,7 +132,7 @@ async fn change(shared: &Shared, change: impl FnOnce(&mut Acceptor) -> bool) -> 
     let _answering = shared.founding.lock().await;
     let mut acceptor = acceptor(shared)?;
     let before = acceptor.clone();
-    let yes = shared.cluster() == 0 && !shared.only_joins && change(&mut acceptor);
+    let yes = shared.cluster() == 0 && change(&mut acceptor);
     if acceptor != before {
         let mut bytes = BytesMut::new();
         acceptor.to_record(true).encode(&mut bytes);
@@ -167,20 +167,10 @@ pub(crate) async fn found_or_join(shared: Arc<Shared>) {
             // The leader takes new members, and who follows knows who that is.
             let leader = seen.iter().find(|seen| seen.server_id == member.leader);
             joining::ask(&shared, leader.map_or(member.server_id, |leader| leader.server_id)).await;
-        } else if shared.only_joins {
-            wait_to_join(&mut said);
         } else if shared.cluster() == 0 {
             found_if_quorum(&shared, &seen, &mut since, &mut said).await;
         }
         sleep(PAUSE).await;
-    }
-}
-
-fn wait_to_join(said: &mut String) {
-    let text = "waiting for servers that have the data: this one has lost its own";
-    if said != text {
-        tracing::warn!("{text}");
-        text.clone_into(said);
     }
 }
 

@@ -58,8 +58,6 @@ pub(crate) struct Shared {
     pub(crate) server_id: i64,
     /// The servers of the configuration, with this one.
     pub(crate) servers: Vec<ServerSpec>,
-    /// Whether it has lost data, so that it must not take part in a founding.
-    pub(crate) only_joins: bool,
     pub(crate) links: Links,
     pub(crate) log: Log,
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
@@ -94,7 +92,6 @@ pub(crate) struct Own {
     pub(crate) incarnation: u64,
     pub(crate) server_id: i64,
     pub(crate) servers: Vec<ServerSpec>,
-    pub(crate) only_joins: bool,
 }
 
 impl Shared {
@@ -107,7 +104,7 @@ impl Shared {
         messages: mpsc::Sender<FromPeer>,
     ) -> Self {
         let cluster = Arc::new(Mutex::new(0));
-        let Own { node, incarnation, server_id, servers, only_joins } = own;
+        let Own { node, incarnation, server_id, servers } = own;
         let known = Arc::clone(&cluster);
         let identity =
             move || Identity { cluster: *known.lock(), node, incarnation, server: server_id };
@@ -115,7 +112,6 @@ impl Shared {
             node,
             server_id,
             servers,
-            only_joins,
             links: Links::new(transport, Arc::new(identity)),
             log,
             checkpoints,

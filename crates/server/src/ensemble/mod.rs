@@ -19,7 +19,6 @@ use std::{
 };
 
 use raft_log::{ChangeError, FromPeer, PeerMessage, RaftLog, Report, Role, Status};
-use store::DataDir;
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
@@ -141,26 +140,6 @@ pub(crate) async fn follow(service: Arc<Service>, mut stop: watch::Receiver<bool
         _ = stop.wait_for(|stop| *stop) => {}
     }
     ensemble.leading.store(false, Ordering::Release);
-}
-
-/// A server that had lost its data has it again once it serves clients.
-pub(crate) async fn note_joined(
-    service: Arc<Service>,
-    dir: Arc<DataDir>,
-    mut stop: watch::Receiver<bool>,
-) {
-    let Some(ensemble) = &service.ensemble else { return };
-    while !ensemble.is_serving() || ensemble.is_yet_to_vote() {
-        tokio::select! {
-            () = sleep(LOOK_EVERY) => {}
-            _ = stop.wait_for(|stop| *stop) => return,
-        }
-    }
-    match dir.joined() {
-        Ok(()) => tracing::info!("all data is here again"),
-        // The next start tries again; until then it is only more careful than it must be.
-        Err(error) => tracing::warn!(%error, "it cannot be noted that this server has joined"),
-    }
 }
 
 async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
