@@ -325,6 +325,48 @@ fn an_ensemble_is_seen_as_zookeepers() {
     }
 }
 
+/// It takes writes and answers reads as any other, its vote is nobody's: two of three voters are
+/// enough without it, and it is not enough for one.
+#[test]
+fn an_observer_serves_and_does_not_count() {
+    let software = Software::from_env();
+    let settings = [("tickTime".to_owned(), "1000".to_owned())];
+    let mut ensemble = Ensemble::prepare_with_observers(software, VOTERS, 1, &settings).unwrap();
+    ensemble.start_all().unwrap();
+    let leader = ensemble.wait_for_leader(WITHIN);
+    assert_eq!(ensemble.mode(OBSERVER).as_deref(), Some("observer"));
+    let mut observer = Session::open(ensemble.address(OBSERVER), SESSION_MS).unwrap();
+    let mut voter = Session::open(ensemble.address(leader), SESSION_MS).unwrap();
+    created(&mut observer, "/by-the-observer");
+    assert!(voter.data("/by-the-observer").unwrap().is_some());
+    created(&mut voter, "/by-the-leader");
+    let synced = observer.ask(9, |out| {
+        out.text(Some("/"));
+    });
+    assert!(matches!(synced.unwrap(), Answer::Reply(0, _)));
+    assert!(observer.data("/by-the-leader").unwrap().is_some());
+
+    let followers: Vec<usize> = (0..VOTERS).filter(|index| *index != leader).collect();
+    ensemble.kill(OBSERVER);
+    ensemble.kill(followers[0]);
+    created(&mut voter, "/with-two-of-three");
+    ensemble.start_again(OBSERVER).unwrap();
+    let mut observer = Session::open(ensemble.address(OBSERVER), SESSION_MS).unwrap();
+    assert!(observer.data("/with-two-of-three").unwrap().is_some());
+    ensemble.kill(followers[1]);
+    let deadline = Instant::now() + WITHIN;
+    while ensemble.mode(leader).is_some() || ensemble.mode(OBSERVER).is_some() {
+        assert!(Instant::now() < deadline, "one voter and an observer go on serving");
+        thread::sleep(Duration::from_millis(50));
+    }
+}
+
+#[track_caller]
+fn created(session: &mut Session, path: &str) {
+    let answer = session.create(path, b"data").unwrap();
+    assert!(matches!(answer, Answer::Reply(0, _)), "{path}: {answer:?}");
+}
+
 fn check_without_quorum(both: &Both, role: &str) {
     for one in [&both.expected, &both.actual] {
         let deadline = Instant::now() + WITHIN;

@@ -1,8 +1,10 @@
 //! A server of either kind as a child process, stopped when it is dropped.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -305,10 +307,23 @@ pub fn rookery_binary() -> PathBuf {
     )
 }
 
+/// Ports that the system gives to nobody by itself: between choosing one and listening on it no
+/// client's connection takes it.
+const PORTS: Range<u16> = 10_000..32_000;
+/// Ports that are tried before the system chooses.
+const PORTS_TRIED: usize = 100;
+
 /// An address of this machine that nobody listens on.
 ///
 /// # Errors
 /// When the system has no free port.
 pub fn free_address() -> io::Result<SocketAddr> {
+    for _ in 0..PORTS_TRIED {
+        let drawn = RandomState::new().build_hasher().finish();
+        let port = PORTS.start + u16::try_from(drawn % PORTS.len() as u64).unwrap_or(0);
+        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
+            return listener.local_addr();
+        }
+    }
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -18,12 +18,16 @@ use crate::{
 /// How long a member may take to answer.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How long a leader counts as one after a quorum last answered it.
+const LEADS_FOR: Duration = Duration::from_secs(3);
+
 /// The ensemble as one server sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
     /// The number of the server that was asked; none while it is no member.
     pub asked: Option<i64>,
-    /// What the server that was asked is, and whom it takes for the leader.
+    /// What the server that was asked is. It names a leader only if that, or one who votes for
+    /// it, answers.
     pub status: Status,
     /// The last entry of the leader; none if it could not be asked.
     pub last: Option<u64>,
@@ -71,6 +75,16 @@ impl Shared {
             MemberReport { member, unreached, follows, matched, heard }
         });
         let members: Vec<MemberReport> = members.collect();
+        let mut status = status;
+        status.leader = status.leader.filter(|leader| {
+            // One that does not vote goes on naming a leader that is gone.
+            standings.leads
+                || members.iter().any(|one| {
+                    one.member.voting
+                        && one.member.node != self.node
+                        && one.follows == Some(leader.server_id)
+                })
+        });
         let asked = members.iter().find(|one| one.member.node == self.node);
         let asked = asked.map(|one| one.member.server.server_id);
         Report { asked, status, last: u64::try_from(standings.last).ok(), members }
@@ -115,9 +129,10 @@ const fn nothing_known() -> wire::StandingsReply {
     wire::StandingsReply { leads: false, last: -1, members: Vec::new() }
 }
 
-/// Answers Standings.
+/// Answers Standings: as the leader that a quorum has answered lately.
 pub(super) fn standings(shared: &Shared) -> wire::StandingsReply {
-    if shared.status.borrow().role != Role::Leading {
+    let leads = shared.status.borrow().role == Role::Leading;
+    if !leads || shared.quorum_age().is_none_or(|age| age > LEADS_FOR) {
         return nothing_known();
     }
     let last = shared.raft().metrics().borrow_watched().last_log_index;
