@@ -3,7 +3,7 @@
 //! Works with either software, so that what is expected of Rookery can be seen on ZooKeeper.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
+use crate::hosts::Hosts;
 use crate::oracle::process::{ProcessError, ServerProcess, Software, free_address};
 
 /// How often a condition is looked at again.
@@ -31,6 +32,7 @@ struct Member {
     client: SocketAddr,
     /// Settings that only this server has.
     own: Vec<(String, String)>,
+    namespace: Option<String>,
     process: Option<ServerProcess>,
 }
 
@@ -45,6 +47,23 @@ impl Ensemble {
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let mut ensemble = Self::prepare(software, count, settings)?;
+        ensemble.start_all()?;
+        Ok(ensemble)
+    }
+
+    /// Starts a server on each of these hosts, and waits until all serve.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start_on(
+        software: Software,
+        hosts: &Hosts,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let places: Vec<_> = (0..hosts.len())
+            .map(|index| (hosts.address(index), Some(hosts.name(index).to_owned())))
+            .collect();
+        let mut ensemble = Self::prepare_at(software, &places, 0, settings)?;
         ensemble.start_all()?;
         Ok(ensemble)
     }
@@ -87,6 +106,18 @@ impl Ensemble {
         observers: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
+        let place = (IpAddr::from(Ipv4Addr::LOCALHOST), None);
+        let places = vec![place; participants + observers];
+        Self::prepare_at(software, &places, observers, settings)
+    }
+
+    /// The same, with each server at an address and in a network namespace of its own.
+    fn prepare_at(
+        software: Software,
+        places: &[(IpAddr, Option<String>)],
+        observers: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
         let failed = |what: &str| {
             let what = what.to_owned();
             move |error| ProcessError::Io { what, error }
@@ -97,18 +128,19 @@ impl Ensemble {
             settings.push((key.to_owned(), value.to_owned()));
         }
         let mut members = Vec::new();
-        for id in 1..=participants + observers {
+        for (id, (ip, namespace)) in (1..).zip(places) {
             let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
             let (client, peer, election) = (port()?, port()?, port()?);
-            let role = if id > participants { ":observer" } else { "" };
-            settings.push((format!("server.{id}"), format!("127.0.0.1:{peer}:{election}{role}")));
-            let client = SocketAddr::from(([127, 0, 0, 1], client));
+            let observes = id > places.len() - observers;
+            let role = if observes { ":observer" } else { "" };
+            settings.push((format!("server.{id}"), format!("{ip}:{peer}:{election}{role}")));
+            let client = SocketAddr::new(*ip, client);
             let mut own = Vec::new();
-            if id > participants {
+            if observes {
                 own.push(("peerType".to_owned(), "observer".to_owned()));
             }
-            members.push(Member { client, own, process: None });
-            let data = dir.path().join(id.to_string()).join("data");
+            members.push(Member { client, own, namespace: namespace.clone(), process: None });
+            let data = dir.path().join(usize::to_string(&id)).join("data");
             fs::create_dir_all(&data).map_err(failed("a data directory"))?;
             fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
         }
@@ -128,7 +160,13 @@ impl Ensemble {
         let dir = self.dir_of(index);
         let member = &mut self.members[index];
         let settings = [&self.settings[..], &member.own[..]].concat();
-        let spawned = ServerProcess::spawn_at(self.software, &dir, member.client, &settings)?;
+        let spawned = ServerProcess::spawn_at(
+            self.software,
+            &dir,
+            member.client,
+            member.namespace.as_deref(),
+            &settings,
+        )?;
         member.process = Some(spawned);
         Ok(())
     }
@@ -160,6 +198,16 @@ impl Ensemble {
             let _ = kill_process(pid, Signal::TERM);
         }
         let _ = process.wait_exit(within);
+    }
+
+    /// Sends a signal to a server that runs: stops it where it is, or lets it go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn signal(&self, index: usize, signal: Signal) {
+        let process = self.members[index].process.as_ref().expect("the server runs");
+        let pid = i32::try_from(process.pid()).ok().and_then(Pid::from_raw);
+        kill_process(pid.expect("a process id"), signal).expect("a signal can be sent");
     }
 
     /// Deletes the data of a server that does not run; its `myid` stays, as operators leave it.

@@ -1,6 +1,7 @@
 //! Black-box tests against real clients and a real ZooKeeper.
 
 pub mod ensemble;
+pub mod hosts;
 pub mod http;
 pub mod masked;
 pub mod oracle;

@@ -69,6 +69,8 @@ pub fn owner(session: &mut Session, path: &str) -> io::Result<Option<i64>> {
 /// The client. Its methods panic when the server breaks a promise.
 #[derive(Debug)]
 pub struct Writer {
+    /// How long a server may take to answer before another one is tried.
+    patience: Duration,
     /// Tried in turn, beginning with the first.
     servers: Vec<SocketAddr>,
     session_ms: i32,
@@ -98,6 +100,7 @@ impl Writer {
         }
         create_ephemeral(&mut session, &format!("{folder}/held"))?;
         Ok(Self {
+            patience: WITHIN,
             servers,
             session_ms,
             folder,
@@ -109,9 +112,21 @@ impl Writer {
         })
     }
 
+    /// Makes it try another server after `patience` without an answer.
+    #[must_use]
+    pub const fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
     /// How many connections it took so far.
     pub const fn connections(&self) -> usize {
         self.sent.len()
+    }
+
+    /// How many writes were sent, answered or not.
+    pub const fn attempted(&self) -> u64 {
+        self.next
     }
 
     /// How many writes were acknowledged.
@@ -131,9 +146,12 @@ impl Writer {
             let mut session = self.attach();
             assert_eq!(session.welcome.session_id, self.welcome.session_id);
             let first = self.next;
-            // The connection ends when the server is killed.
+            // The connection ends when the server is killed, or stops answering.
             let _ = self.write_until_closed(&mut session, stop, progress);
             self.sent.push(first..self.next);
+            if !stop.load(Ordering::Relaxed) {
+                self.servers.rotate_left(1);
+            }
         }
         self
     }
@@ -175,7 +193,7 @@ impl Writer {
                 self.next = in_flight.end;
                 session.connection.send(&frame)?;
             }
-            let Incoming::Frame(frame) = session.connection.read_frame(WITHIN)? else {
+            let Incoming::Frame(frame) = session.connection.read_frame(self.patience)? else {
                 return Ok(());
             };
             let mut reader = Reader::new(&frame);

@@ -120,10 +120,11 @@ impl ServerProcess {
             what: format!("free port in {}", dir.display()),
             error,
         })?;
-        Self::spawn_at(software, dir, address, settings)
+        Self::spawn_at(software, dir, address, None, settings)
     }
 
-    /// Starts a server with this client address and does not wait.
+    /// Starts a server with this client address, in a network namespace if one is named, and
+    /// does not wait.
     ///
     /// # Errors
     /// When its files cannot be written or the process cannot be started.
@@ -131,6 +132,7 @@ impl ServerProcess {
         software: Software,
         dir: &Path,
         address: SocketAddr,
+        namespace: Option<&str>,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let at = |what: &str| {
@@ -142,7 +144,11 @@ impl ServerProcess {
         fs::write(&config, zoo_cfg(dir, address, settings)).map_err(at("zoo.cfg"))?;
         let output = File::create(dir.join("output")).map_err(at("output"))?;
         let errors = output.try_clone().map_err(at("output"))?;
-        let child = command(software, &config, settings)?
+        let mut command = command(software, &config, settings)?;
+        if let Some(namespace) = namespace {
+            command = within(namespace, &command);
+        }
+        let child = command
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(output)
@@ -294,6 +300,13 @@ fn command(
             command
         }
     })
+}
+
+/// The same command in a network namespace; `ip` gives its process to it.
+fn within(namespace: &str, command: &Command) -> Command {
+    let mut within = Command::new("ip");
+    within.args(["netns", "exec", namespace]).arg(command.get_program()).args(command.get_args());
+    within
 }
 
 /// The binary to test: `ROOKERY_BIN`, or the one beside this test's own binary.

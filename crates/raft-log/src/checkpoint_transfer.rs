@@ -13,13 +13,14 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::BytesMut;
 use jute::Record as _;
 use openraft::{alias, raft::SnapshotResponse};
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::time::timeout;
 
 use crate::{
     checkpoints::{
         CheckpointFile, CheckpointMeta, CheckpointStore, FrozenCheckpoint, IncomingCheckpoint,
     },
     ensemble::Shared,
+    execution::off_thread,
     generated::peer as wire,
     machine::{CheckpointHandle, snapshot_meta, stored},
     peer::{
@@ -120,13 +121,13 @@ async fn send_file(
 
 async fn read(frozen: &Arc<dyn FrozenCheckpoint>, file: usize, offset: u64) -> io::Result<Vec<u8>> {
     let frozen = Arc::clone(frozen);
-    let read = spawn_blocking(move || {
+    let read = off_thread(move || {
         let mut room = vec![0; CHUNK_BYTES];
         let bytes = frozen.read(file, offset, &mut room)?;
         room.truncate(bytes);
         Ok(room)
     });
-    read.await.map_err(io::Error::other)?
+    read.await?
 }
 
 /// The checksum of the first `bytes` of a file.
@@ -136,9 +137,8 @@ async fn checksum_of(
     bytes: u64,
 ) -> io::Result<i32> {
     let frozen = Arc::clone(frozen);
-    let read =
-        spawn_blocking(move || checksum(bytes, |offset, room| frozen.read(file, offset, room)));
-    read.await.map_err(io::Error::other)?
+    let read = off_thread(move || checksum(bytes, |offset, room| frozen.read(file, offset, room)));
+    read.await?
 }
 
 fn checksum(
@@ -192,10 +192,7 @@ async fn take_and_install(
     let incoming = begin(shared, offer).await?;
     take(session, incoming, &offer.files).await?;
     let (checkpoints, expected) = (Arc::clone(&shared.checkpoints), meta.clone());
-    spawn_blocking(move || checkpoints.verify(&expected))
-        .await
-        .map_err(io::Error::other)?
-        .map_err(io::Error::other)?;
+    off_thread(move || checkpoints.verify(&expected)).await?.map_err(io::Error::other)?;
     let meta = snapshot_meta(meta).map_err(io::Error::other)?;
     let snapshot = openraft::Snapshot { meta, snapshot: CheckpointHandle(None) };
     let installed = shared.raft().install_full_snapshot(vote, snapshot).await;
@@ -214,8 +211,8 @@ async fn begin(
     };
     let files: Vec<_> = offer.files.iter().map(file).collect();
     let checkpoints: Arc<dyn CheckpointStore> = Arc::clone(&shared.checkpoints);
-    let begun = spawn_blocking(move || checkpoints.receive(&files));
-    begun.await.map_err(io::Error::other)?.map_err(io::Error::other)
+    let begun = off_thread(move || checkpoints.receive(&files));
+    begun.await?.map_err(io::Error::other)
 }
 
 /// Says what is there, and writes what comes until all of it is there.
@@ -225,14 +222,15 @@ async fn take(
     files: &[wire::File<'_>],
 ) -> io::Result<()> {
     let count = files.len();
-    let (mut incoming, present) = spawn_blocking(move || {
+    let (mut incoming, present) = off_thread(move || {
         let mut incoming = incoming;
         let present = (0..count).map(|file| present(&mut *incoming, file)).collect();
         (incoming, present)
     })
     .await
-    .map(|(incoming, present): (_, io::Result<Vec<_>>)| present.map(|present| (incoming, present)))
-    .map_err(io::Error::other)??;
+    .map(|(incoming, present): (_, io::Result<Vec<_>>)| {
+        present.map(|present| (incoming, present))
+    })??;
     let mut left: u64 = 0;
     for (file, present) in files.iter().zip(&present) {
         left = left.saturating_add(file.bytes.saturating_sub(present.bytes).max(0).cast_unsigned());
@@ -261,15 +259,15 @@ async fn take(
             continue;
         }
         lengths[file] = end;
-        let written = spawn_blocking(move || {
+        let written = off_thread(move || {
             let mut incoming = incoming;
             incoming.write(file, offset, &bytes).map(|()| incoming)
         });
-        incoming = written.await.map_err(io::Error::other)??;
+        incoming = written.await??;
     }
     tracing::debug!(bytes = left, "all files are there");
-    let completed = spawn_blocking(move || incoming.complete());
-    completed.await.map_err(io::Error::other)?.map_err(io::Error::other)
+    let completed = off_thread(move || incoming.complete());
+    completed.await?.map_err(io::Error::other)
 }
 
 fn present(incoming: &mut dyn IncomingCheckpoint, file: usize) -> io::Result<wire::Present> {

@@ -3,7 +3,7 @@
 //! Implemented by `store` on RocksDB, and by [`crate::mem`] for tests. All writes come
 //! from one thread, the log thread; reads may come at any time from others.
 
-use std::{fmt, io};
+use std::{fmt, io, time::Duration};
 
 use bytes::Bytes;
 
@@ -101,6 +101,12 @@ pub trait LogDisk: Send + Sync + 'static {
     /// # Errors
     /// Any error is final: the log is not written again.
     fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()>;
+
+    /// How long the next write takes, before it is done and once more before that is known:
+    /// asked in a simulation, where time is not what the clock on the wall says.
+    fn latency(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Called by the thread that writes when nothing was written for a while.
     ///

@@ -75,6 +75,7 @@ pub mod codec;
 mod config;
 mod disk;
 mod ensemble;
+mod execution;
 mod forward;
 mod generated;
 mod log;
@@ -102,6 +103,7 @@ pub use ensemble::{
     ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberReport, MemberView, Members,
     PeerMessage, PeerRef, Report, Role, ServerSpec, Status,
 };
+pub use execution::simulate;
 pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
 pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};

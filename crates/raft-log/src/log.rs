@@ -11,7 +11,6 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
-        mpsc,
     },
 };
 
@@ -25,7 +24,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     disk::{DiskState, LogDisk, LogOp},
-    log_thread::{Done, Job},
+    log_thread::{Done, Job, Jobs},
     types::{
         Entry, LogId, Payload, Types, Vote, from_stored, log_id, position, stored_vote, to_stored,
         vote,
@@ -44,7 +43,7 @@ pub(crate) struct Log {
 struct Shared {
     disk: Arc<dyn LogDisk>,
     /// None when the log has ended.
-    thread: Mutex<Option<mpsc::Sender<Job>>>,
+    thread: Mutex<Option<Jobs>>,
     state: RwLock<State>,
     tail_bytes_max: usize,
     /// The number of the entry after the last one on disk; kept by the log thread.
@@ -71,7 +70,7 @@ impl Log {
     pub(crate) fn new(
         disk: Arc<dyn LogDisk>,
         found: &DiskState,
-        thread: mpsc::Sender<Job>,
+        thread: Jobs,
         tail_bytes_max: usize,
         written: Arc<AtomicU64>,
     ) -> Self {
@@ -93,8 +92,10 @@ impl Log {
 
     fn send(&self, ops: Vec<LogOp>, done: Done) -> io::Result<()> {
         let thread = self.shared.thread.lock();
-        let sent = thread.as_ref().and_then(|thread| thread.send(Job { ops, done }).ok());
-        sent.ok_or_else(|| io::Error::other("the log thread has ended"))
+        match &*thread {
+            Some(jobs) if jobs.send(Job { ops, done }) => Ok(()),
+            Some(_) | None => Err(io::Error::other("the log thread has ended")),
+        }
     }
 
     /// Lets the log thread end when it has written what is queued. Nothing can be written

@@ -15,10 +15,14 @@ use std::{
 };
 
 use openraft::storage::IOFlushed;
-use tokio::sync::{oneshot, watch};
+use tokio::{
+    sync::{Notify, oneshot, watch},
+    time::{sleep, timeout},
+};
 
 use crate::{
     disk::{LogDisk, LogOp},
+    execution::{Worker, is_simulated},
     panic::abort_on_panic,
     types::Types,
 };
@@ -55,6 +59,37 @@ impl Done {
     }
 }
 
+/// Where changes go to be written. The thread ends when this is dropped.
+pub(crate) struct Jobs {
+    queue: mpsc::Sender<Job>,
+    /// Wakes the task that stands for the thread in a simulation.
+    bell: Option<Arc<Notify>>,
+}
+
+impl Jobs {
+    /// Queues a job; false when the thread has ended.
+    pub(crate) fn send(&self, job: Job) -> bool {
+        let sent = self.queue.send(job).is_ok();
+        self.ring();
+        sent
+    }
+
+    fn ring(&self) {
+        if let Some(bell) = &self.bell {
+            bell.notify_one();
+        }
+    }
+}
+
+impl Drop for Jobs {
+    fn drop(&mut self) {
+        // The task must look again to see that nothing comes any more.
+        let (nobody, _) = mpsc::channel();
+        drop(std::mem::replace(&mut self.queue, nobody));
+        self.ring();
+    }
+}
+
 /// Starts the thread. It ends when the sender is dropped, or at the first error, which it
 /// reports to `failed` and to everybody who waits or comes later.
 ///
@@ -63,45 +98,90 @@ pub(crate) fn start(
     disk: Arc<dyn LogDisk>,
     failed: watch::Sender<Option<String>>,
     written: Arc<AtomicU64>,
-) -> io::Result<(mpsc::Sender<Job>, thread::JoinHandle<()>)> {
-    let (sender, receiver) = mpsc::channel();
+) -> io::Result<(Jobs, Worker)> {
+    let (queue, receiver) = mpsc::channel();
+    let writer = Writer { disk, failed, written, error: None, resting: true };
+    if is_simulated() {
+        let bell = Arc::new(Notify::new());
+        let task = tokio::spawn(writer.run_as_task(receiver, Arc::clone(&bell)));
+        return Ok((Jobs { queue, bell: Some(bell) }, Worker::Task(task)));
+    }
     let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {
         // A log thread that panics leaves callers waiting for ever: better to end at once.
-        abort_on_panic(|| run(&*disk, &receiver, &failed, &written));
+        abort_on_panic(|| writer.run(&receiver));
     })?;
-    Ok((sender, thread))
+    Ok((Jobs { queue, bell: None }, Worker::Thread(thread)))
 }
 
-fn run(
-    disk: &dyn LogDisk,
-    jobs: &mpsc::Receiver<Job>,
-    failed: &watch::Sender<Option<String>>,
-    written: &AtomicU64,
-) {
-    let mut error: Option<io::Error> = None;
-    let mut resting = true;
-    loop {
-        let first = match wait(jobs, resting) {
-            Next::Job(job) => job,
-            Next::Quiet => {
-                if error.is_none() {
-                    error = note_error(disk.rest(), failed);
+/// What the thread works with.
+struct Writer {
+    disk: Arc<dyn LogDisk>,
+    failed: watch::Sender<Option<String>>,
+    written: Arc<AtomicU64>,
+    /// The first error: nothing is written after it.
+    error: Option<io::Error>,
+    /// Whether the disk was told that it may rest.
+    resting: bool,
+}
+
+impl Writer {
+    fn run(mut self, jobs: &mpsc::Receiver<Job>) {
+        loop {
+            match wait(jobs, self.resting) {
+                Next::Job(first) => {
+                    let waiting = self.write(first, jobs);
+                    self.tell(waiting);
                 }
-                resting = true;
-                continue;
-            }
-            Next::End => return,
-        };
-        resting = false;
-        let (ops, waiting) = collect(first, jobs);
-        if error.is_none() {
-            error = note_error(disk.write(&ops, needs_sync(&ops)), failed);
-            if error.is_none() {
-                note_written(&ops, written);
+                Next::Quiet => self.rest(),
+                Next::End => return,
             }
         }
+    }
+
+    /// The same in a simulation, where writing takes as long as the disk says.
+    async fn run_as_task(mut self, jobs: mpsc::Receiver<Job>, bell: Arc<Notify>) {
+        loop {
+            match jobs.try_recv() {
+                Ok(first) => {
+                    sleep(self.disk.latency()).await;
+                    let waiting = self.write(first, &jobs);
+                    sleep(self.disk.latency()).await;
+                    self.tell(waiting);
+                }
+                Err(mpsc::TryRecvError::Empty) if self.resting => bell.notified().await,
+                Err(mpsc::TryRecvError::Empty) => {
+                    if timeout(REST_AFTER, bell.notified()).await.is_err() {
+                        self.rest();
+                    }
+                }
+                Err(mpsc::TryRecvError::Disconnected) => return,
+            }
+        }
+    }
+
+    fn rest(&mut self) {
+        if self.error.is_none() {
+            self.error = note_error(self.disk.rest(), &self.failed);
+        }
+        self.resting = true;
+    }
+
+    /// Writes a group, and gives who waits for it.
+    fn write(&mut self, first: Job, jobs: &mpsc::Receiver<Job>) -> Vec<Done> {
+        self.resting = false;
+        let (ops, waiting) = collect(first, jobs);
+        if self.error.is_none() {
+            self.error = note_error(self.disk.write(&ops, needs_sync(&ops)), &self.failed);
+            if self.error.is_none() {
+                note_written(&ops, &self.written);
+            }
+        }
+        waiting
+    }
+
+    fn tell(&self, waiting: Vec<Done>) {
         for done in waiting {
-            done.tell(match &error {
+            done.tell(match &self.error {
                 None => Ok(()),
                 Some(error) => Err(io::Error::new(error.kind(), error.to_string())),
             });

@@ -29,6 +29,7 @@ use crate::{
     codec,
     disk::LogPosition,
     ensemble::Members,
+    execution::off_thread,
     panic::abort_on_panic,
     proposer::Proposer,
     types::{
@@ -264,7 +265,7 @@ impl RaftStateMachine<Types> for Adapter {
         let (machine, checkpoints) = (Arc::clone(&self.machine), Arc::clone(&self.checkpoints));
         let expected = stored(meta);
         // Elsewhere, since loading a large state takes seconds, and votes must not wait.
-        let installed = tokio::task::spawn_blocking(move || {
+        let installed = off_thread(move || {
             if let Some(frozen) = frozen {
                 copy(&*frozen, &*checkpoints)?;
             }
@@ -273,7 +274,7 @@ impl RaftStateMachine<Types> for Adapter {
                 abort_on_panic(|| machine.restore(&mut |load| checkpoints.read(load).map(drop)));
             restored.inspect_err(|error| tracing::error!(%error, "the state cannot be restored"))
         });
-        let own = installed.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        let own = installed.await?.map_err(io::Error::other)?;
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.due.restart();
@@ -286,8 +287,8 @@ impl RaftStateMachine<Types> for Adapter {
         &mut self,
     ) -> io::Result<Option<alias::SnapshotOf<Types, CheckpointHandle>>> {
         let checkpoints = Arc::clone(&self.checkpoints);
-        let frozen = tokio::task::spawn_blocking(move || checkpoints.freeze()).await;
-        let Some(frozen) = frozen.map_err(io::Error::other)?.map_err(io::Error::other)? else {
+        let frozen = off_thread(move || checkpoints.freeze()).await?;
+        let Some(frozen) = frozen.map_err(io::Error::other)? else {
             return Ok(None);
         };
         let meta = snapshot_meta(frozen.meta()).map_err(io::Error::other)?;
@@ -315,12 +316,12 @@ impl RaftSnapshotBuilder<Types> for Builder {
             .take()
             .ok_or_else(|| io::Error::other("a checkpoint is built once"))?;
         let (checkpoints, meta) = (Arc::clone(&self.checkpoints), stored(&self.meta));
-        let written = tokio::task::spawn_blocking(move || {
+        let written = off_thread(move || {
             let written = checkpoints.write(&meta, source.as_mut());
             source.finish(written.is_ok());
             written
         });
-        written.await.map_err(io::Error::other)?.map_err(io::Error::other)?;
+        written.await?.map_err(io::Error::other)?;
         Ok(openraft::Snapshot { meta: self.meta.clone(), snapshot: CheckpointHandle(None) })
     }
 }

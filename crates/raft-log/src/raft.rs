@@ -24,6 +24,7 @@ use crate::{
         ChangeError, FromPeer, Lag, MESSAGES_MAX, MemberChange, Own, PeerMessage, Report, Role,
         Shared, Status, ThisRaft, ensure_joint_ends, found_or_join, hand_over_locally,
     },
+    execution::{Worker, is_simulated},
     forward,
     log::Log,
     log_thread,
@@ -90,7 +91,7 @@ pub struct RaftLog {
     peer_address: Option<String>,
     messages: Mutex<Option<mpsc::Receiver<FromPeer>>>,
     stop: Mutex<Option<oneshot::Sender<()>>>,
-    threads: Mutex<Vec<thread::JoinHandle<()>>>,
+    thread: Mutex<Option<Worker>>,
 }
 
 impl std::fmt::Debug for RaftLog {
@@ -134,20 +135,18 @@ impl RaftLog {
             messages: messages_sender,
             failed: failed_sender,
         };
-        let thread = thread::Builder::new()
-            .name("raft".to_owned())
-            .spawn(move || run_thread(parts, started_sender, stopped))?;
+        let thread = spawn(parts, started_sender, stopped)?;
         let started = match started.await {
             Ok(Ok(started)) => started,
             Ok(Err(error)) => {
                 // Its files are closed when it has ended.
-                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+                thread.join("raft").await;
                 return Err(error);
             }
             Err(_) => return Err(StartError::Raft("its thread ended".to_owned())),
         };
         let Started { shared, runtime, peer_address } = started;
-        let (stop, threads) = (Mutex::new(Some(stop)), Mutex::new(vec![thread]));
+        let (stop, thread) = (Mutex::new(Some(stop)), Mutex::new(Some(thread)));
         let messages = Mutex::new(Some(messages));
         Ok(Self {
             origin,
@@ -160,7 +159,7 @@ impl RaftLog {
             peer_address,
             messages,
             stop,
-            threads,
+            thread,
         })
     }
 
@@ -270,17 +269,10 @@ impl RaftLog {
     /// if that takes longer. A leader hands over first.
     pub async fn shutdown(&self) {
         let stop = self.stop.lock().take();
-        let threads = std::mem::take(&mut *self.threads.lock());
+        let thread = self.thread.lock().take();
         drop(stop);
-        let joined = tokio::task::spawn_blocking(move || {
-            for thread in threads {
-                if thread.join().is_err() {
-                    tracing::error!("the raft thread panicked");
-                }
-            }
-        });
-        if joined.await.is_err() {
-            tracing::error!("the raft thread could not be joined");
+        if let Some(thread) = thread {
+            thread.join("raft").await;
         }
     }
 
@@ -319,8 +311,21 @@ struct Started {
 
 struct Opened {
     shared: Arc<Shared>,
-    log_thread: thread::JoinHandle<()>,
+    log_thread: Worker,
     listener: Option<Box<dyn Listener>>,
+}
+
+/// Starts the raft thread; in a simulation, a task.
+fn spawn(
+    parts: Parts,
+    started: oneshot::Sender<Result<Started, StartError>>,
+    stopped: oneshot::Receiver<()>,
+) -> io::Result<Worker> {
+    if is_simulated() {
+        return Ok(Worker::Task(tokio::spawn(run(parts, started, stopped))));
+    }
+    let thread = thread::Builder::new().name("raft".to_owned());
+    Ok(Worker::Thread(thread.spawn(move || run_thread(parts, started, stopped))?))
 }
 
 /// The raft thread: a runtime of its own, so that no client can keep openraft waiting.
@@ -379,8 +384,7 @@ async fn run(
     }
     shared.links.clear();
     shared.log.end();
-    let joined = tokio::task::spawn_blocking(move || log_thread.join());
-    drop(joined.await);
+    log_thread.join("log").await;
 }
 
 async fn open(parts: Parts) -> Result<Opened, StartError> {

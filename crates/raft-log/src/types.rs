@@ -7,9 +7,6 @@ use openraft::{RaftTypeConfig, alias, impls};
 
 use crate::disk::{EntryKind, LogPosition, StoredEntry, StoredVote};
 
-/// What openraft runs on. The simulation puts a seeded one here.
-pub(crate) type Runtime = openraft_rt_tokio::TokioRuntime;
-
 /// The choice of types.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Types;
@@ -27,7 +24,7 @@ impl RaftTypeConfig for Types {
     type Vote = impls::Vote<Leader>;
     type Payload = impls::EntryPayload<Batches, u64, Member>;
     type Entry = impls::Entry<alias::CommittedLeaderIdOf<Self>, Self::Payload>;
-    type AsyncRuntime = Runtime;
+    type AsyncRuntime = crate::execution::Runtime;
     type Responder<T>
         = impls::OneshotResponder<Self, T>
     where

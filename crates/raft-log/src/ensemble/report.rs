@@ -77,13 +77,11 @@ impl Shared {
         let members: Vec<MemberReport> = members.collect();
         let mut status = status;
         status.leader = status.leader.filter(|leader| {
-            // One that does not vote goes on naming a leader that is gone.
-            standings.leads
-                || members.iter().any(|one| {
-                    one.member.voting
-                        && one.member.node != self.node
-                        && one.follows == Some(leader.server_id)
-                })
+            // One that does not vote goes on naming a leader that is gone, and a leader itself.
+            let mut others = members.iter().filter(|one| {
+                one.member.voting && ![self.node, leader.node].contains(&one.member.node)
+            });
+            standings.leads || others.any(|one| one.follows == Some(leader.server_id))
         });
         let asked = members.iter().find(|one| one.member.node == self.node);
         let asked = asked.map(|one| one.member.server.server_id);
