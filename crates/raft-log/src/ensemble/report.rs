@@ -26,8 +26,8 @@ const LEADS_FOR: Duration = Duration::from_secs(3);
 pub struct Report {
     /// The number of the server that was asked; none while it is no member.
     pub asked: Option<i64>,
-    /// What the server that was asked is. It names a leader only if that, or one who votes for
-    /// it, answers.
+    /// What the server that was asked is. It names a leader only if it was in touch with a quorum
+    /// by way of that lately.
     pub status: Status,
     /// The last entry of the leader; none if it could not be asked.
     pub last: Option<u64>,
@@ -75,14 +75,11 @@ impl Shared {
             MemberReport { member, unreached, follows, matched, heard }
         });
         let members: Vec<MemberReport> = members.collect();
-        let mut status = status;
-        status.leader = status.leader.filter(|leader| {
-            // One that does not vote goes on naming a leader that is gone, and a leader itself.
-            let mut others = members.iter().filter(|one| {
-                one.member.voting && ![self.node, leader.node].contains(&one.member.node)
-            });
-            standings.leads || others.any(|one| one.follows == Some(leader.server_id))
-        });
+        // Nobody forgets the last leader before there is another one: not those that cannot
+        // elect one, nor itself.
+        let in_touch = self.contact_age().is_some_and(|age| age < LEADS_FOR);
+        let leader = status.leader.filter(|_| standings.leads || in_touch);
+        let status = Status { leader, ..status };
         let asked = members.iter().find(|one| one.member.node == self.node);
         let asked = asked.map(|one| one.member.server.server_id);
         Report { asked, status, last: u64::try_from(standings.last).ok(), members }

@@ -152,7 +152,7 @@ fn state(one: &MemberReport, report: &Report) -> &'static str {
         (true, false, false) => "joining",
         (true, false, true) => "catching up",
         _ if one.unreached.is_some() => "unreached",
-        _ if one.follows.is_none() => "looking",
+        _ if one.follows.is_none() || leader.is_none() => "looking",
         (true, true, true) => "following",
         (false, _, true) => "observing",
     }
