@@ -32,6 +32,8 @@ pub struct Ensemble {
 #[derive(Debug)]
 struct Member {
     client: SocketAddr,
+    /// Settings that only this server has.
+    own: Vec<(String, String)>,
     namespace: Option<String>,
     process: Option<ServerProcess>,
 }
@@ -63,12 +65,16 @@ impl Ensemble {
         let places: Vec<_> = (0..hosts.len())
             .map(|index| (hosts.address(index), Some(hosts.name(index).to_owned())))
             .collect();
-        let mut ensemble = Self::prepare_at(software, &places, settings)?;
+        let mut ensemble = Self::prepare_at(software, &places, 0, settings)?;
         ensemble.start_all()?;
         Ok(ensemble)
     }
 
-    fn start_all(&mut self) -> Result<(), ProcessError> {
+    /// Starts all servers at once and waits until all serve.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start_all(&mut self) -> Result<(), ProcessError> {
         for index in 0..self.len() {
             self.spawn(index)?;
         }
@@ -89,14 +95,29 @@ impl Ensemble {
         count: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
+        Self::prepare_with_observers(software, count, 0, settings)
+    }
+
+    /// The same, with `observers` more servers that do not vote, behind the others.
+    ///
+    /// # Errors
+    /// When there are no ports or directories to be had.
+    pub fn prepare_with_observers(
+        software: Software,
+        participants: usize,
+        observers: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
         let place = (IpAddr::from(Ipv4Addr::LOCALHOST), None);
-        Self::prepare_at(software, &vec![place; count], settings)
+        let places = vec![place; participants + observers];
+        Self::prepare_at(software, &places, observers, settings)
     }
 
     /// The same, with each server at an address and in a network namespace of its own.
     fn prepare_at(
         software: Software,
         places: &[(IpAddr, Option<String>)],
+        observers: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let failed = |what: &str| {
@@ -112,14 +133,25 @@ impl Ensemble {
         for (id, (ip, namespace)) in (1..).zip(places) {
             let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
             let (client, peer, election) = (port()?, port()?, port()?);
-            settings.push((format!("server.{id}"), format!("{ip}:{peer}:{election}")));
+            let observes = id > places.len() - observers;
+            let role = if observes { ":observer" } else { "" };
+            settings.push((format!("server.{id}"), format!("{ip}:{peer}:{election}{role}")));
             let client = SocketAddr::new(*ip, client);
-            members.push(Member { client, namespace: namespace.clone(), process: None });
-            let data = dir.path().join(i64::to_string(&id)).join("data");
+            let mut own = Vec::new();
+            if observes {
+                own.push(("peerType".to_owned(), "observer".to_owned()));
+            }
+            members.push(Member { client, own, namespace: namespace.clone(), process: None });
+            let data = dir.path().join(usize::to_string(&id)).join("data");
             fs::create_dir_all(&data).map_err(failed("a data directory"))?;
             fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
         }
         Ok(Self { software, settings, members, dir })
+    }
+
+    /// Gives one server a setting of its own, from its next start on.
+    pub fn set(&mut self, index: usize, key: &str, value: &str) {
+        self.members[index].own.push((key.to_owned(), value.to_owned()));
     }
 
     /// Starts a server that does not run, and does not wait for it.
@@ -129,12 +161,13 @@ impl Ensemble {
     pub fn spawn(&mut self, index: usize) -> Result<(), ProcessError> {
         let dir = self.dir_of(index);
         let member = &mut self.members[index];
+        let settings = [&self.settings[..], &member.own[..]].concat();
         let spawned = ServerProcess::spawn_at(
             self.software,
             &dir,
             member.client,
             member.namespace.as_deref(),
-            &self.settings,
+            &settings,
         )?;
         member.process = Some(spawned);
         Ok(())
@@ -299,7 +332,8 @@ impl Ensemble {
         self.dir_of(index).join("data")
     }
 
-    fn dir_of(&self, index: usize) -> PathBuf {
+    /// The directory of a server: `zoo.cfg`, `output` and `data` are in it.
+    pub fn dir_of(&self, index: usize) -> PathBuf {
         self.dir.path().join((index + 1).to_string())
     }
 }

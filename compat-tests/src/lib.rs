@@ -2,6 +2,8 @@
 
 pub mod ensemble;
 pub mod hosts;
+pub mod http;
+pub mod masked;
 pub mod oracle;
 pub mod prerequisites;
 pub mod proxy;

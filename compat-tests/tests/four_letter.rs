@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use compat_tests::masked::numbers;
 use compat_tests::oracle::process::{ServerProcess, Software, four_letter_word};
 use compat_tests::raw::{Handshake, Incoming, RawConnection, Writer};
 
@@ -125,26 +126,6 @@ fn hold_a_session(server: &ServerProcess) -> RawConnection {
 
 fn exact(text: &str) -> String {
     text.to_owned()
-}
-
-/// Every number, decimal or behind `0x`, becomes `N`.
-fn numbers(text: &str) -> String {
-    let mut out = String::new();
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        if !c.is_ascii_digit() {
-            out.push(c);
-            continue;
-        }
-        let is_hex = c == '0' && chars.next_if_eq(&'x').is_some();
-        while chars
-            .next_if(|c| if is_hex { c.is_ascii_hexdigit() } else { c.is_ascii_digit() })
-            .is_some()
-        {}
-        out.push_str(if is_hex { "0xN" } else { "N" });
-    }
-    // Latencies are 0 or have decimals, as it happens.
-    out.replace("N.N", "N")
 }
 
 /// As [`numbers`], without the version and its date of build.

@@ -1,12 +1,13 @@
 //! A server of either kind as a child process, stopped when it is dropped.
 
 use std::fs::{self, File};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -319,25 +320,23 @@ pub fn rookery_binary() -> PathBuf {
     )
 }
 
-/// Ports that the system gives to no connection by itself: until a server listens on its port,
-/// clients come and go, and a port of theirs would be taken.
-const PORTS: std::ops::Range<u32> = 10_000..32_000;
+/// Ports that the system gives to nobody by itself: between choosing one and listening on it no
+/// client's connection takes it.
+const PORTS: Range<u16> = 10_000..32_000;
+/// Ports that are tried before the system chooses.
+const PORTS_TRIED: usize = 100;
 
-/// An address of this machine that nobody listens on, another one each time.
+/// An address of this machine that nobody listens on.
 ///
 /// # Errors
 /// When there is no free port.
 pub fn free_address() -> io::Result<SocketAddr> {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let count = PORTS.end - PORTS.start;
-    for _ in PORTS {
-        // Tests that run at the same time begin at different ports.
-        let begin = std::process::id().wrapping_mul(97) % count;
-        let port = PORTS.start + (begin + NEXT.fetch_add(1, Ordering::Relaxed)) % count;
-        let port = u16::try_from(port).map_err(io::Error::other)?;
+    for _ in 0..PORTS_TRIED {
+        let drawn = RandomState::new().build_hasher().finish();
+        let port = PORTS.start + u16::try_from(drawn % PORTS.len() as u64).unwrap_or(0);
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             return listener.local_addr();
         }
     }
-    Err(io::ErrorKind::AddrInUse.into())
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }

@@ -6,8 +6,11 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod admin_client;
 mod bench;
+mod cluster;
 mod demo;
+mod recover;
 mod serve;
 
 /// `RocksDB` and the tree allocate many small blocks of few sizes.
@@ -26,6 +29,10 @@ struct Cli {
 enum Command {
     /// Run a server.
     Serve(serve::Args),
+    /// Show an ensemble: who leads, who lags, who does not answer; hand the lead over.
+    Cluster(cluster::Args),
+    /// Go on with one server of an ensemble when the majority is lost for good.
+    Recover(recover::Args),
     /// Start a server, work it, kill it, start it again: what a newcomer should see.
     Demo,
     /// Load a server and report throughput, latency and CPU.
@@ -35,6 +42,8 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
+        Command::Cluster(args) => cluster::run(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Demo => demo::run(),
         Command::Bench(args) => bench::run(&args),
     }

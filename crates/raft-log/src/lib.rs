@@ -12,8 +12,9 @@
 //! - [`RaftLog::status`]: role, term, leader and members, to watch;
 //! - [`RaftLog::contact_age`]: when to stop serving; [`RaftLog::read_barrier`]: `sync`;
 //! - [`RaftLog::tell_leader`], [`RaftLog::take_messages`]: which sessions were heard from;
-//! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`];
-//! - [`recover`]: offline, when the majority is lost for good.
+//! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`],
+//!   [`RaftLog::report`];
+//! - [`survey`] and [`recover`]: offline, when the majority is lost for good.
 //!
 //! # The life of an entry across three servers
 //!
@@ -99,12 +100,12 @@ pub use checkpoints::{
 pub use config::{ENSEMBLE_KEEP_ENTRIES, RaftLogConfig};
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 pub use ensemble::{
-    ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberView, Members, PeerMessage,
-    PeerRef, Role, ServerSpec, Status,
+    ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberReport, MemberView, Members,
+    PeerMessage, PeerRef, Report, Role, ServerSpec, Status,
 };
 pub use execution::simulate;
 pub use machine::{Committed, Machine, Payload, ReadCheckpoint};
 pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};
 pub use raft::{NoLeader, RaftLog, StartError};
-pub use recover::{RecoverError, Recovered, recover};
+pub use recover::{RecoverError, Recovered, recover, survey};

@@ -21,8 +21,8 @@ use crate::{
     config::RaftLogConfig,
     disk::{LogDisk, LogPosition},
     ensemble::{
-        ChangeError, FromPeer, Lag, MESSAGES_MAX, MemberChange, Own, PeerMessage, Role, Shared,
-        Status, ThisRaft, ensure_joint_ends, found_or_join, hand_over_locally,
+        ChangeError, FromPeer, Lag, MESSAGES_MAX, MemberChange, Own, PeerMessage, Report, Role,
+        Shared, Status, ThisRaft, ensure_joint_ends, found_or_join, hand_over_locally,
     },
     execution::{Worker, is_simulated},
     forward,
@@ -240,6 +240,13 @@ impl RaftLog {
         let shared = Arc::clone(&self.shared);
         let handed = self.on_raft(async move { shared.hand_over(to).await }).await;
         handed.unwrap_or(Err(ChangeError::NoLeader))
+    }
+
+    /// What is known of the ensemble, for people to look at: asks the leader and every member,
+    /// and takes a second when some do not answer. None once the log has ended.
+    pub async fn report(&self) -> Option<Report> {
+        let shared = Arc::clone(&self.shared);
+        self.on_raft(async move { shared.report().await }).await
     }
 
     /// How far each member is, as the leader sees it; empty elsewhere.

@@ -7,7 +7,7 @@
 //! The cluster gets a new id, so that a server that comes back from the dead is refused
 //! instead of being believed. The other servers start with empty disks and are taken in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use openraft::Membership;
 use thiserror::Error;
@@ -40,6 +40,8 @@ pub enum RecoverError {
 /// What a survivor goes on with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recovered {
+    /// Its number.
+    pub server_id: i64,
     /// Its last entry before this.
     pub last: LogPosition,
     /// How far was known to be committed: what is behind may never have been acknowledged.
@@ -47,6 +49,20 @@ pub struct Recovered {
     /// The servers that it knew of, itself too. When they come back with empty disks they
     /// are taken in under their numbers.
     pub servers: Vec<ServerSpec>,
+    /// Those of them whose votes counted until now, by number.
+    pub voters: Vec<i64>,
+}
+
+/// Says what [`recover`] would go on with, and changes nothing.
+///
+/// # Errors
+/// [`RecoverError`].
+pub fn survey(
+    disk: &dyn LogDisk,
+    checkpoints: &dyn CheckpointStore,
+    node: u64,
+) -> Result<Recovered, RecoverError> {
+    Ok(Survivor::read(disk, checkpoints, node)?.recovered())
 }
 
 /// Makes `node` the only one whose vote counts, in a cluster with the new id `cluster`.
@@ -60,31 +76,10 @@ pub fn recover(
     node: u64,
     cluster: u64,
 ) -> Result<Recovered, RecoverError> {
-    let found = disk.state()?;
-    let checkpoint = checkpoints.read(&mut |_, _| Ok(()))?.unwrap_or_default();
-    let last = found.last.max(checkpoint.applied).ok_or(RecoverError::Empty)?;
-    let known = codec::decode_stored_membership(&checkpoint.membership)
-        .map(|stored| stored.membership().clone())
-        .unwrap_or_default();
-    let members: BTreeMap<u64, Member> = newest_members(disk, &found)?
-        .unwrap_or(known)
-        .nodes()
-        .map(|(node, member)| (*node, member.clone()))
-        .collect();
-    let own = members.get(&node).ok_or(RecoverError::Empty)?.server_id;
-    let mut nodes = BTreeMap::new();
-    for member in members.values().filter(|member| !member.hidden) {
-        let as_node = if member.server_id == own { node } else { stand_in(member.server_id) };
-        nodes.insert(as_node, Member { cluster, ..member.clone() });
-    }
-    let servers = nodes.values().map(|member| ServerSpec {
-        server_id: member.server_id,
-        addresses: member.addresses.clone(),
-        votes: member.votes,
-        spec: member.spec.clone(),
-    });
-    let recovered = Recovered { last, committed: found.committed, servers: servers.collect() };
-    let alone = Membership::new(vec![[node].into()], nodes).map_err(std::io::Error::other)?;
+    let survivor = Survivor::read(disk, checkpoints, node)?;
+    let (found, last) = (&survivor.found, survivor.last);
+    let alone = Membership::new(vec![[node].into()], survivor.nodes(cluster));
+    let alone = alone.map_err(std::io::Error::other)?;
     let term = 1 + last.term.max(found.vote.map_or(0, |vote| vote.term));
     let entry = StoredEntry {
         position: LogPosition { term, index: last.index + 1 },
@@ -100,7 +95,68 @@ pub fn recover(
     group.push(LogOp::Append(vec![entry]));
     disk.write(&group, true)?;
     disk.rest()?;
-    Ok(recovered)
+    Ok(survivor.recovered())
+}
+
+/// What is on the disk of the one that is left.
+struct Survivor {
+    node: u64,
+    server_id: i64,
+    found: DiskState,
+    last: LogPosition,
+    members: crate::types::Membership,
+}
+
+impl Survivor {
+    fn read(
+        disk: &dyn LogDisk,
+        checkpoints: &dyn CheckpointStore,
+        node: u64,
+    ) -> Result<Self, RecoverError> {
+        let found = disk.state()?;
+        let checkpoint = checkpoints.read(&mut |_, _| Ok(()))?.unwrap_or_default();
+        let last = found.last.max(checkpoint.applied).ok_or(RecoverError::Empty)?;
+        let known = codec::decode_stored_membership(&checkpoint.membership)
+            .map(|stored| stored.membership().clone())
+            .unwrap_or_default();
+        let members = newest_members(disk, &found)?.unwrap_or(known);
+        let own = members.nodes().find(|(id, _)| **id == node).ok_or(RecoverError::Empty)?;
+        Ok(Self { node, server_id: own.1.server_id, found, last, members })
+    }
+
+    /// All members, each under its number: itself, and stand-ins for the others.
+    fn nodes(&self, cluster: u64) -> BTreeMap<u64, Member> {
+        let shown = self.members.nodes().filter(|(_, member)| !member.hidden);
+        let known_as = |(_, member): (&u64, &Member)| {
+            let own = member.server_id == self.server_id;
+            let node = if own { self.node } else { stand_in(member.server_id) };
+            (node, Member { cluster, ..member.clone() })
+        };
+        shown.map(known_as).collect()
+    }
+
+    fn recovered(&self) -> Recovered {
+        let nodes = self.nodes(0);
+        let servers = nodes.values().map(|member| ServerSpec {
+            server_id: member.server_id,
+            addresses: member.addresses.clone(),
+            votes: member.votes,
+            spec: member.spec.clone(),
+        });
+        let voters: BTreeSet<u64> = self.members.voter_ids().collect();
+        let voters = self.members.nodes().filter(|(node, _)| voters.contains(*node));
+        let mut voters: Vec<i64> = voters.map(|(_, member)| member.server_id).collect();
+        voters.sort_unstable();
+        let mut servers: Vec<ServerSpec> = servers.collect();
+        servers.sort_by_key(|server| server.server_id);
+        Recovered {
+            server_id: self.server_id,
+            last: self.last,
+            committed: self.found.committed,
+            servers,
+            voters,
+        }
+    }
 }
 
 /// The last members in the log.

@@ -24,13 +24,14 @@ use crate::{
     admin::{
         Metrics,
         audit::{AuditLog, AuditResult, Operation},
-        metrics::Fired,
+        metrics::{Duty, Fired},
     },
     clock::Clock,
     ensemble,
     link::Link,
     links::Links,
     liveness::Liveness,
+    measured::proposal,
 };
 
 /// The state of this server and everybody who is attached to it.
@@ -151,6 +152,7 @@ impl Core {
             match &entry.payload {
                 Payload::Blank => {}
                 Payload::Commands(bytes) => {
+                    self.note_committed(entry.position.index, bytes);
                     // What is in the log was encoded by a server of a known format and its
                     // checksum held; if it cannot be read, going on would diverge silently.
                     let batches = codec::decode(bytes).expect("a committed entry is readable");
@@ -169,6 +171,15 @@ impl Core {
             }
         }
         self.applied_sequence.load(Ordering::Relaxed)
+    }
+
+    fn note_committed(&self, index: u64, payload: &[u8]) {
+        if self.metrics.duty() == Duty::Alone {
+            return;
+        }
+        if let Some(proposal) = proposal(index, payload) {
+            self.metrics.committed(&proposal, self.clock.wall());
+        }
     }
 
     /// The number of the last own command that is in the state.

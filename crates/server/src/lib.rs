@@ -22,6 +22,7 @@ pub mod logging;
 mod machine;
 mod measured;
 mod observe;
+pub mod recovery;
 mod running;
 mod service;
 

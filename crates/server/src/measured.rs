@@ -15,15 +15,21 @@ use raft_log::{
     codec,
 };
 
-use crate::admin::{
-    Metrics,
-    metrics::{Counter, Summary},
+use tree::Millis;
+
+use crate::{
+    admin::{
+        Metrics,
+        metrics::{Counter, Duty, Proposal, Summary},
+    },
+    clock::Clock,
 };
 
 /// A disk whose syncs are timed.
 pub(crate) struct MeasuredDisk<D> {
     disk: D,
     metrics: Arc<Metrics>,
+    clock: Clock,
     /// `fsync.warningthresholdms`: a sync that takes longer is worth a warning.
     slow: Duration,
 }
@@ -35,13 +41,26 @@ impl<D> fmt::Debug for MeasuredDisk<D> {
 }
 
 impl<D: LogDisk> MeasuredDisk<D> {
-    pub(crate) fn new(disk: D, metrics: Arc<Metrics>, slow: Duration) -> Self {
-        Self { disk, metrics, slow }
+    pub(crate) fn new(disk: D, metrics: Arc<Metrics>, clock: Clock, slow: Duration) -> Self {
+        Self { disk, metrics, clock, slow }
+    }
+
+    fn note_proposals(&self, group: &[LogOp], note: fn(&Metrics, &Proposal, Millis)) {
+        if self.metrics.duty() == Duty::Alone {
+            return;
+        }
+        let now = self.clock.wall();
+        for entry in group.iter().flat_map(entries_in) {
+            if let Some(proposal) = proposal(entry.position.index, &entry.payload) {
+                note(&self.metrics, &proposal, now);
+            }
+        }
     }
 
     fn note_sync(&self, group: &[LogOp], took: Duration) {
         self.metrics.observe(Summary::Sync, milliseconds(took));
-        let commands = group.iter().map(commands_in).sum();
+        let entries = group.iter().flat_map(entries_in);
+        let commands = entries.map(|entry| codec::count_commands(&entry.payload)).sum();
         if commands > 0 {
             self.metrics.observe(Summary::SyncBatch, commands);
         }
@@ -56,17 +75,22 @@ impl<D: LogDisk> MeasuredDisk<D> {
     }
 }
 
-fn commands_in(op: &LogOp) -> u64 {
+fn entries_in(op: &LogOp) -> &[StoredEntry] {
     match op {
-        LogOp::Append(entries) => {
-            entries.iter().map(|entry| codec::count_commands(&entry.payload)).sum()
-        }
+        LogOp::Append(entries) => entries,
         LogOp::Vote(_)
         | LogOp::TruncateAfter(_)
         | LogOp::Purge(_)
         | LogOp::Committed(_)
-        | LogOp::Founding(_) => 0,
+        | LogOp::Founding(_) => &[],
     }
+}
+
+/// What is measured of an entry; none if it has no commands.
+pub(crate) fn proposal(index: u64, payload: &[u8]) -> Option<Proposal> {
+    let commands = codec::count_commands(payload);
+    let (bytes, made) = (payload.len() as u64, codec::time_made(payload));
+    (commands > 0).then_some(Proposal { index, commands, bytes, made })
 }
 
 impl<D: LogDisk> LogDisk for MeasuredDisk<D> {
@@ -75,10 +99,12 @@ impl<D: LogDisk> LogDisk for MeasuredDisk<D> {
     }
 
     fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()> {
+        self.note_proposals(group, Metrics::proposed);
         let began = Instant::now();
         let written = self.disk.write(group, sync);
         if sync && written.is_ok() {
             self.note_sync(group, began.elapsed());
+            self.note_proposals(group, Metrics::logged);
         }
         written
     }
@@ -136,6 +162,8 @@ impl<S: CheckpointStore> CheckpointStore for MeasuredCheckpoints<S> {
     }
 
     fn freeze(&self) -> Result<Option<Box<dyn FrozenCheckpoint>>, CheckpointError> {
+        // A leader's is for a server that is far behind.
+        self.metrics.count(Counter::CheckpointsSent, u64::from(self.metrics.duty() == Duty::Leads));
         self.store.freeze()
     }
 
@@ -169,7 +197,8 @@ mod tests {
     #[test]
     fn a_slow_sync_is_counted_and_a_write_without_sync_is_not() {
         let metrics = Arc::new(Metrics::new());
-        let disk = MeasuredDisk::new(mem::MemLog::default(), Arc::clone(&metrics), Duration::ZERO);
+        let (log, clock) = (mem::MemLog::default(), Clock::start());
+        let disk = MeasuredDisk::new(log, Arc::clone(&metrics), clock, Duration::ZERO);
         let position = LogPosition { term: 1, index: 0 };
         let entry = StoredEntry { position, kind: EntryKind::Blank, payload: Bytes::new() };
         disk.write(&[LogOp::Append(vec![entry])], true).unwrap();

@@ -1,14 +1,16 @@
 //! The running server as those see it who ask about it: see [`crate::admin`].
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use raft_log::Report;
 use session::Identities;
 use tree::{CommandFlags, Permissions, SessionId, Zxid};
 
 use crate::{
     admin::{
-        Access, ConfView, ConnectionView, DirectorySizes, ExpiryBucket, GlobalSessions, Metrics,
-        Mode, Overview, ServerObserved, SessionsView, directory_size, snapshot,
+        Access, ConfView, ConnectionView, Credentials, DirectorySizes, EnsembleConf, EnsembleView,
+        ExpiryBucket, GlobalSessions, Metrics, Mode, Overview, ServerObserved, ServerOperated,
+        SessionsView, directory_size, snapshot,
     },
     config::{LocalSessionsMode, Whitelist},
     ensemble::{Ensemble, Serving},
@@ -50,6 +52,7 @@ impl ServerObserved for Service {
             local_sessions: self.local_sessions.lock().len() as u64,
             watches,
             data_watches,
+            ensemble: self.ensemble.as_ref().map(|ensemble| ensemble.overview(&core.metrics)),
         }
     }
 
@@ -74,6 +77,7 @@ impl ServerObserved for Service {
             listen_backlog: config.listen_backlog_set,
             server_id: self.config.ensemble.as_ref().map_or(0, |ensemble| ensemble.me.id),
             file_text: config.file_text.clone(),
+            ensemble: self.ensemble_conf(),
         }
     }
 
@@ -123,6 +127,16 @@ impl ServerObserved for Service {
         }
     }
 
+    fn ensemble(&self) -> Option<EnsembleView> {
+        let me = &self.config.ensemble.as_ref()?.me;
+        let client = self.config.client_address;
+        Some(
+            self.ensemble
+                .as_ref()?
+                .view(me, SocketAddr::new(client.ip(), self.client_address.port())),
+        )
+    }
+
     fn expiry_buckets(&self) -> Vec<ExpiryBucket> {
         buckets(self.core.liveness.buckets())
     }
@@ -135,7 +149,9 @@ impl ServerObserved for Service {
         } else {
             let state = self.core.read();
             let known = state.sessions().map(|(id, session)| (id, session.timeout_ms));
-            GlobalSessions::Known(known.collect())
+            let mut known: Vec<_> = known.collect();
+            known.sort_unstable();
+            GlobalSessions::Known(known)
         };
         SessionsView { local, global }
     }
@@ -161,6 +177,43 @@ impl ServerObserved for Service {
 fn buckets(buckets: Vec<(u64, Vec<SessionId>)>) -> Vec<ExpiryBucket> {
     let bucket = |(deadline_ms, sessions)| ExpiryBucket { deadline_ms, sessions };
     buckets.into_iter().map(bucket).collect()
+}
+
+impl ServerOperated for Service {
+    fn report(&self) -> Option<Report> {
+        self.ensemble.as_ref()?.report()
+    }
+
+    fn may_operate(&self, who: &Credentials<'_>) -> Access {
+        let known =
+            self.auth.authenticate(&Identities::of_peer(who.peer), who.scheme, Some(who.data));
+        let Ok(identities) = known else { return Access::Unknown };
+        if identities.iter().any(|identity| identity.scheme == "super") {
+            return Access::Granted;
+        }
+        // Nobody comes from there: what they may do, anyone may.
+        let anyone = self.access_to_all(Ipv4Addr::UNSPECIFIED.into(), "ip", b"");
+        if anyone == Access::Granted && !who.peer.to_canonical().is_loopback() {
+            return Access::Denied;
+        }
+        self.access_to_all(who.peer, who.scheme, who.data)
+    }
+
+    fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, String> {
+        let ensemble = self.ensemble.as_ref().ok_or("this server stands alone")?;
+        ensemble.hand_over(to).map_err(|error| error.to_string())
+    }
+}
+
+impl Service {
+    fn ensemble_conf(&self) -> Option<EnsembleConf> {
+        let config = self.config.ensemble.as_ref()?;
+        Some(EnsembleConf {
+            limits: config.limits,
+            me: config.me.clone(),
+            membership: self.ensemble.as_ref()?.config_text(),
+        })
+    }
 }
 
 fn connection(link: &Link, session: SessionId, timeout_ms: i32) -> ConnectionView {

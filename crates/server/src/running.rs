@@ -17,7 +17,7 @@ use tree::OriginId;
 
 use crate::{
     admin::{
-        Metrics, ServerObserved,
+        Metrics,
         audit::{AuditLog, AuditResult, Operation},
         http,
     },
@@ -189,7 +189,7 @@ async fn open_log(
     let (disk, checkpoints) = opened.await.map_err(|error| {
         raft_log::StartError::Raft(format!("opening the data directory: {error}"))
     })??;
-    let disk = MeasuredDisk::new(disk, Arc::clone(&core.metrics), config.slow_sync);
+    let disk = MeasuredDisk::new(disk, Arc::clone(&core.metrics), core.clock, config.slow_sync);
     let checkpoints = MeasuredCheckpoints::new(checkpoints, Arc::clone(&core.metrics));
     let machine = Arc::new(CoreMachine::new(Arc::clone(core)));
     let began = Instant::now();
@@ -233,6 +233,8 @@ fn spawn_tasks(
         let (service_, stop) = shared();
         tasks.spawn(ensemble::follow(service_, stop));
         let (service_, stop) = shared();
+        tasks.spawn(ensemble::keep_figures(service_, stop));
+        let (service_, stop) = shared();
         tasks.spawn(ensemble::report_heard(service_, stop));
         let (service_, stop) = shared();
         tasks.spawn(ensemble::hear_others(service_, stop));
@@ -250,7 +252,6 @@ async fn serve_http(
     tasks: &mut JoinSet<()>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let observed: Arc<dyn ServerObserved> = Arc::<Service>::clone(service);
     let mut serve = async |what: &str, address: SocketAddr, router| {
         let Some(listener) = http::bind(what, address) else { return };
         let mut stop = stopped.clone();
@@ -260,11 +261,16 @@ async fn serve_http(
         }));
     };
     if let Some(admin) = &service.config.admin {
-        let router = http::admin_router(Arc::clone(&observed), admin);
+        let router = http::admin_router(Arc::<Service>::clone(service), admin);
         serve("the admin server", admin.address, router).await;
     }
     if let Some(address) = service.config.metrics_address {
-        serve("the metrics endpoint", address, http::metrics_router(Arc::clone(&observed))).await;
+        serve(
+            "the metrics endpoint",
+            address,
+            http::metrics_router(Arc::<Service>::clone(service)),
+        )
+        .await;
     }
 }
 

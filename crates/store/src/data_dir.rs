@@ -96,6 +96,11 @@ impl DataDir {
         Ok(Self { data, log, identity, lock })
     }
 
+    /// Whether a server ever ran on this directory.
+    pub fn is_used(data_dir: &Path) -> bool {
+        data_dir.join(FOLDER).join("IDENTITY").exists()
+    }
+
     /// Whose data this is.
     pub fn identity(&self) -> Identity {
         self.identity

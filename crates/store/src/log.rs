@@ -71,8 +71,22 @@ impl RocksLog {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when an entry is damaged or missing, or when the log ends
-    /// before its mark: acknowledged entries are gone.
+    /// before its mark: acknowledged entries are gone. It is refused at every opening, until it
+    /// is set aside or restored.
     pub fn open(dir: &DataDir) -> Result<Self, StoreError> {
+        let (log, below) = Self::open_as_it_is(dir)?;
+        match below {
+            Some(below) => Err(below),
+            None => log.ready_to_write(dir),
+        }
+    }
+
+    /// The same for those who want what is left of a log, and say what it lacks. The mark stays
+    /// as it is until something is written.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when what is left is not whole.
+    pub fn open_as_it_is(dir: &DataDir) -> Result<(Self, Option<StoreError>), StoreError> {
         let path = dir.log_path();
         let families = [
             ColumnFamilyDescriptor::new(LOG, options::log_family()),
@@ -91,27 +105,34 @@ impl RocksLog {
         let (mark, marked) = MarkFile::open(&dir.mark_path(), dir.identity())?;
         let db = DB::open_cf_descriptors(&options::database(), &path, families);
         let db = db.map_err(|error| rocks_error(&path, &error))?;
+        // Until the log was found to be whole nothing may change its mark, not even its end.
+        let marked_last = marked.and_then(|mark| mark.last);
         let writer = Writer {
             mark,
-            last: None,
+            last: marked_last,
             purged: None,
             vote: None,
             marked: Instant::now(),
-            marked_last: marked.and_then(|mark| mark.last),
+            marked_last,
         };
         let log = Self { db, path, writer: Mutex::new(writer), _lock: dir.lock() };
         let found = log.read_state()?;
-        if let Some(marked) = marked {
-            log.compare(&found, marked)?;
-        }
-        // Only a matter of speed: a disk that is almost full has better uses for its room.
-        if dir.free_bytes().is_ok_and(|free_bytes| free_bytes > ROOM_FOR_FILLER) {
-            log.make_files_to_write_into()?;
-        }
+        let below = marked.and_then(|marked| log.compare(&found, marked).err());
         let mut writer = log.writer.lock();
         (writer.last, writer.purged, writer.vote) = (found.last, found.purged, found.vote);
+        if below.is_some() {
+            writer.marked_last = found.last;
+        }
         drop(writer);
-        Ok(log)
+        Ok((log, below))
+    }
+
+    fn ready_to_write(self, dir: &DataDir) -> Result<Self, StoreError> {
+        // Only a matter of speed: a disk that is almost full has better uses for its room.
+        if dir.free_bytes().is_ok_and(|free_bytes| free_bytes > ROOM_FOR_FILLER) {
+            self.make_files_to_write_into()?;
+        }
+        Ok(self)
     }
 
     /// Makes RocksDB write into files that are as long as they will be, from the first entry.

@@ -108,6 +108,47 @@ fn a_tail_that_is_cut_off_is_missed() {
     assert!(error.contains("entries that clients were told of are gone"), "{error}");
 }
 
+/// Cuts the newest write-ahead log so that acknowledged entries are gone.
+fn cut(folder: &Path) {
+    let file = fs::File::options().write(true).open(newest_wal(folder)).unwrap();
+    file.set_len(20_000).unwrap();
+}
+
+/// Fixed: the first refusal wrote a lower mark as it closed the log, and the second start, a
+/// second later by way of systemd, served what was left.
+#[test]
+fn a_log_that_lost_entries_is_refused_every_time() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 300);
+    cut(folder.path());
+    for turn in 0..3 {
+        let error = RocksLog::open(&dir(folder.path())).unwrap_err();
+        assert!(matches!(error, StoreError::Damaged { .. }), "turn {turn}: {error}");
+        // Looking at what is left changes nothing, either.
+        let (log, below) = RocksLog::open_as_it_is(&dir(folder.path())).unwrap();
+        assert!(below.is_some() && log.state().unwrap().last.is_some());
+    }
+}
+
+#[test]
+fn what_is_left_can_be_written_on() {
+    let folder = tempfile::tempdir().unwrap();
+    write(folder.path(), 300);
+    cut(folder.path());
+    {
+        let (log, _) = RocksLog::open_as_it_is(&dir(folder.path())).unwrap();
+        let last = log.state().unwrap().last.unwrap();
+        let next = StoredEntry {
+            position: LogPosition { term: 2, index: last.index + 1 },
+            ..entry(last.index + 1)
+        };
+        let vote = LogOp::Vote(StoredVote { term: 2, node: 42, committed: false });
+        log.write(&[vote, LogOp::Append(vec![next])], true).unwrap();
+    }
+    let log = RocksLog::open(&dir(folder.path())).unwrap();
+    assert_eq!(log.state().unwrap().last.unwrap().term, 2);
+}
+
 #[test]
 fn a_log_without_its_database_is_missed() {
     let folder = tempfile::tempdir().unwrap();

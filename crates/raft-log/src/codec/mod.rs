@@ -73,6 +73,13 @@ pub fn count_commands(payload: &[u8]) -> u64 {
     count.map_or(0, |count| u64::from(u32::from_be_bytes(*count)))
 }
 
+/// When an entry of one batch was made, by the clock of the server that it came from; 0 for
+/// what is no such entry.
+pub fn time_made(payload: &[u8]) -> Millis {
+    let time = payload.get(COMMANDS_AT - 8..).and_then(|rest| rest.first_chunk::<8>());
+    Millis(time.map_or(0, |time| i64::from_be_bytes(*time)))
+}
+
 /// Whose commands an entry of one batch has; none if it is no such entry of this format.
 pub(crate) fn origin(payload: &[u8]) -> Option<OriginId> {
     let (head, rest) = payload.split_first_chunk::<8>()?;

@@ -5,7 +5,7 @@ use std::{io, sync::Arc};
 use openraft::ReadPolicy;
 use tree::SessionId;
 
-use super::{FromPeer, PeerMessage, Role, Shared, change, founding, lost_leader};
+use super::{FromPeer, PeerMessage, Role, Shared, change, founding, lost_leader, report};
 use crate::{
     generated::peer as wire,
     peer::{
@@ -39,6 +39,7 @@ pub(crate) async fn answer(
         }
         Kind::ReadIndex => Reply::new(frame.kind, &read_index(shared).await),
         Kind::Probe => Reply::new(frame.kind, &probe(shared)),
+        Kind::Standings => Reply::new(frame.kind, &report::standings(shared)),
         Kind::Prepare => {
             let asked: wire::Prepare = frame.record()?;
             Reply(frame.kind, founding::prepare(shared, asked.ballot).await?)

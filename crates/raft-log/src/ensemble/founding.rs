@@ -48,6 +48,10 @@ pub(crate) fn stand_in(server_id: i64) -> u64 {
     1 + server_id.cast_unsigned() % (STAND_INS - 1)
 }
 
+pub(super) const fn is_stand_in(node: u64) -> bool {
+    node < STAND_INS
+}
+
 /// What this server promised and accepted; on disk before anybody is told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Acceptor {

@@ -1,5 +1,6 @@
 //! Who belongs to the ensemble, as the server sees it.
 
+use super::founding::is_stand_in;
 use crate::{
     disk::LogPosition,
     types::{Member, Membership, StoredMembership, position},
@@ -55,6 +56,13 @@ pub struct MemberView {
     pub voting: bool,
     /// Whether the configuration shows it: not while it is on its way in or out.
     pub shown: bool,
+}
+
+impl MemberView {
+    /// Whether no server has come under this number yet: the node id only stands for it.
+    pub fn is_awaited(&self) -> bool {
+        is_stand_in(self.node)
+    }
 }
 
 impl Members {

@@ -9,11 +9,13 @@ mod founding;
 mod joining;
 mod lost_leader;
 mod members;
+mod report;
 mod shared;
 mod status;
 
 pub use change::{ChangeError, MemberChange};
 pub use members::{MemberView, Members, ServerSpec};
+pub use report::{MemberReport, Report};
 pub use shared::{FromPeer, PeerMessage};
 pub use status::{Lag, PeerRef, Role, Status};
 

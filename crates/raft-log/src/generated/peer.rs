@@ -704,6 +704,62 @@ impl<'a> Record<'a> for HandOver {
     }
 }
 
+/// How far a member is, as the leader sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// Its Raft node id.
+    pub node: i64,
+    /// The last entry that is on its disk; -1 if that is not known.
+    pub matched: i64,
+    /// How long ago it was heard from, in milliseconds; -1 if never.
+    pub heard_ms: i64,
+}
+
+impl<'a> Record<'a> for Standing {
+    const BYTES_MIN: usize = 24;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, node) = jute::long("node", input)?;
+        let (input, matched) = jute::long("matched", input)?;
+        let (input, heard_ms) = jute::long("heard_ms", input)?;
+        Ok((input, Self { node, matched, heard_ms }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<24>(out, |run| {
+            run.long(self.node);
+            run.long(self.matched);
+            run.long(self.heard_ms);
+        });
+    }
+}
+
+/// The answer to Standings, which asks how far the members are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandingsReply {
+    /// Whether the one that was asked leads; else the rest is empty.
+    pub leads: bool,
+    /// The leader's last entry; -1 if it has none.
+    pub last: i64,
+    /// The members, in no order.
+    pub members: Vec<Standing>,
+}
+
+impl<'a> Record<'a> for StandingsReply {
+    const BYTES_MIN: usize = 13;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, leads) = jute::boolean("leads", input)?;
+        let (input, last) = jute::long("last", input)?;
+        let (input, members) = jute::vector("members", 24, input, Standing::decode)?;
+        Ok((input, Self { leads, last, members }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<9>(out, |run| {
+            run.boolean(self.leads);
+            run.long(self.last);
+        });
+        jute::put_vector(out, &self.members, |out, item| item.encode(out));
+    }
+}
+
 /// One batch of commands on its way to the leader.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Forward<'a> {

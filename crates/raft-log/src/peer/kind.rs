@@ -29,6 +29,7 @@ pub(crate) enum Kind {
     Wanted,
     Chunk,
     Installed,
+    Standings,
 }
 
 /// Every kind and its number.
@@ -58,6 +59,7 @@ const NUMBERS: &[(Kind, i32)] = &[
     (Kind::Wanted, 23),
     (Kind::Chunk, 24),
     (Kind::Installed, 25),
+    (Kind::Standings, 26),
 ];
 
 impl Kind {

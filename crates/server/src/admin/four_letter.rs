@@ -12,11 +12,12 @@ use tree::SessionId;
 
 use super::{
     environment::environment,
-    metrics::Counter,
+    metrics::{Counter, ProposalSizes},
     mntr::{java_double, mntr},
-    observed::{Overview, ServerObserved},
+    observed::{EnsembleConf, Overview, ServerObserved},
     version::VERSION,
 };
+use crate::config::{PeerAddress, Role};
 pub use connections::operation;
 use connections::{cons, in_short};
 use dump::dump;
@@ -46,7 +47,8 @@ pub fn answer(server: &dyn ServerObserved, input: &mut BytesMut) -> Option<Vec<u
     let text = if !server.whitelist().allows(word.text()) {
         refusal(word.text())
     } else if !server.overview().serving && !word.is_always_answered() {
-        format!("{NOT_SERVING}\n")
+        // Compat(no-newline): `hash` ends without one.
+        format!("{NOT_SERVING}{}", if word == Word::Hash { "" } else { "\n" })
     } else {
         render(word, &argument, server)
     };
@@ -106,7 +108,7 @@ fn srvr(server: &dyn ServerObserved, clients: &str) -> String {
         true => "READ-ONLY mode; serving only read-only clients\n",
         false => "",
     };
-    format!(
+    let mut out = format!(
         "Zookeeper version: {VERSION}\n{read_only}{clients}\
          Latency min/avg/max: {}/{}/{}\nReceived: {}\nSent: {}\nConnections: {}\n\
          Outstanding: {}\nZxid: {}\nMode: {}\nNode count: {}\n",
@@ -120,7 +122,16 @@ fn srvr(server: &dyn ServerObserved, clients: &str) -> String {
         overview.zxid,
         overview.mode.name(),
         overview.znodes,
-    )
+    );
+    if let Some(leading) = overview.ensemble.as_ref().and_then(|one| one.leading.as_ref()) {
+        out += &match leading.proposal_sizes {
+            Some(ProposalSizes { last, min, max }) => {
+                format!("Proposal sizes last/min/max: {last}/{min}/{max}\n")
+            }
+            None => "Proposal sizes last/min/max: -1/-1/-1\n".to_owned(),
+        };
+    }
+    out
 }
 
 fn stat(server: &dyn ServerObserved) -> String {
@@ -135,7 +146,7 @@ fn stat(server: &dyn ServerObserved) -> String {
 fn conf(server: &dyn ServerObserved) -> String {
     let conf = server.conf();
     let sizes = server.directory_sizes();
-    format!(
+    let alone = format!(
         "clientPort={}\nsecureClientPort=-1\ndataDir={}\ndataDirSize={}\ndataLogDir={}\n\
          dataLogSize={}\ntickTime={}\nmaxClientCnxns={}\nminSessionTimeout={}\n\
          maxSessionTimeout={}\nclientPortListenBacklog={}\nserverId={}\n",
@@ -150,6 +161,25 @@ fn conf(server: &dyn ServerObserved) -> String {
         conf.session_max_ms,
         conf.listen_backlog,
         conf.server_id,
+    );
+    alone + &conf.ensemble.as_ref().map_or_else(String::new, ensemble_conf)
+}
+
+/// Compat(conf-members): the last line has no end, and `membership` has a space behind it.
+fn ensemble_conf(conf: &EnsembleConf) -> String {
+    let ports = |of: fn(&PeerAddress) -> u16| -> String {
+        let ports: Vec<String> = conf.me.addresses.iter().map(|one| of(one).to_string()).collect();
+        ports.join("|")
+    };
+    format!(
+        "initLimit={}\nsyncLimit={}\nelectionAlg=3\nelectionPort={}\nquorumPort={}\n\
+         peerType={}\nmembership: \n{}",
+        conf.limits.0,
+        conf.limits.1,
+        ports(|address| address.election_port),
+        ports(|address| address.peer_port),
+        u8::from(conf.me.role == Role::Observer),
+        conf.membership,
     )
 }
 

@@ -1,13 +1,15 @@
 //! HTTP: the admin server (`/commands/…`) and the metrics (`/metrics`).
 //!
-//! Both look and count, nothing else. A port that cannot be bound is an error in the log
+//! Both look and count; the one thing that can be told is to hand the lead over. A port that cannot be bound is an error in the log
 //! and no more: ZooKeeper ends with code 4 over it, but clients are worth more than their
 //! statistics.
 
+mod cluster;
 mod commands;
 mod guarded;
 mod index;
 mod limited;
+mod members;
 
 use std::{collections::HashMap, future::Future, net::SocketAddr, sync::Arc};
 
@@ -16,23 +18,34 @@ use axum::{
     extract::{Path, Query, State},
     http::{StatusCode, header},
     response::{Html, IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use tokio::net::TcpListener;
 
-use super::{json::Json, observed::ServerObserved, prometheus};
+use super::{
+    json::Json,
+    observed::{ServerObserved, ServerOperated},
+    prometheus,
+};
 use crate::{config::AdminServer, listener};
 use commands::{Command, Failed, Fields};
 use guarded::{Guarded, SnapshotLimit};
 use limited::{Limited, Peer};
 
 /// The admin server, below a path such as `/commands`.
-pub fn admin_router(server: Arc<dyn ServerObserved>, config: &AdminServer) -> Router {
+pub fn admin_router(server: Arc<dyn ServerOperated>, config: &AdminServer) -> Router {
     let command_url = config.command_url.as_str();
     let index = index::page(command_url);
     let base = command_url.trim_end_matches('/');
     let mut router = Router::new().route(command_url, get(async move || Html(index)));
     let limit = SnapshotLimit::new(config.snapshot_enabled, config.snapshot_interval);
+    router = router
+        .route(&format!("{base}/cluster"), get(cluster::cluster).with_state(Arc::clone(&server)))
+        .route(
+            &format!("{base}/hand_over"),
+            post(cluster::hand_over).with_state(Arc::clone(&server)),
+        );
+    let server: Arc<dyn ServerObserved> = server;
     let guarded = Guarded { server: Arc::clone(&server), limit: Arc::new(limit) };
     for name in index::SNAPSHOT {
         router = router

@@ -26,6 +26,9 @@ pub(super) fn readings(server: &dyn ServerObserved) -> Vec<(String, Reading)> {
         ("version".to_owned(), Reading::Text(VERSION)),
         ("server_state".to_owned(), Reading::Text(overview.mode.name())),
     ];
+    if let Some(ensemble) = &overview.ensemble {
+        all.push(("peer_state".to_owned(), Reading::Text(ensemble.peer_state)));
+    }
     for one in series(&overview, &figures, &ProcessFigures::read()) {
         let name = one.name;
         match one.value {

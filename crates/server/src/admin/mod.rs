@@ -23,8 +23,9 @@ mod version;
 
 pub use metrics::Metrics;
 pub use observed::{
-    Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket,
-    GlobalSessions, LastRequest, Mode, Overview, ServerObserved, SessionsView,
+    Access, ConfView, ConnectionStats, ConnectionView, Credentials, DirectorySizes, EnsembleConf,
+    EnsembleOverview, EnsembleView, ExpiryBucket, GlobalSessions, LastRequest, Leading, Mode,
+    Overview, ServerObserved, ServerOperated, SessionsView,
 };
 pub use sizes::directory_size;
 pub use version::{VERSION, ZOOKEEPER_VERSION};

@@ -5,11 +5,12 @@
 
 use std::net::{IpAddr, SocketAddr};
 
+use raft_log::Report;
 use session::{WatchSummary, auth::address_text};
 use tree::{SessionId, Zxid};
 
-use super::metrics::Metrics;
-use crate::config::Whitelist;
+use super::metrics::{Metrics, ProposalSizes};
+use crate::config::{Member, Whitelist};
 
 /// What a server is to its clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,6 +81,40 @@ pub struct Overview {
     pub watches: u64,
     /// Watches on data, for `wchs`.
     pub data_watches: WatchSummary,
+    /// Its place among others; none if it stands alone.
+    pub ensemble: Option<EnsembleOverview>,
+}
+
+/// A server's place among others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EnsembleOverview {
+    /// Members that vote.
+    pub voters: u64,
+    /// What `mntr` calls the peer's state.
+    pub peer_state: &'static str,
+    /// The number of the server that an observer follows.
+    pub observer_master: Option<i64>,
+    /// What only a leader knows.
+    pub leading: Option<Leading>,
+}
+
+/// What only a leader knows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leading {
+    /// For how long it leads.
+    pub uptime_ms: u64,
+    /// Servers that follow it, observers too.
+    pub learners: u64,
+    /// Followers that vote and have what the leader has, but for what is on its way.
+    pub synced_followers: u64,
+    /// The same of those that are to vote and do not yet.
+    pub synced_non_voting_followers: u64,
+    /// The same of observers.
+    pub synced_observers: u64,
+    /// Syncs of clients that wait.
+    pub pending_syncs: u64,
+    /// Lengths of the log's entries.
+    pub proposal_sizes: Option<ProposalSizes>,
 }
 
 /// One connection, for `cons` and `stat`.
@@ -218,6 +253,34 @@ pub struct ConfView {
     pub server_id: i64,
     /// The text of the configuration file.
     pub file_text: String,
+    /// What a server among others was configured with.
+    pub ensemble: Option<EnsembleConf>,
+}
+
+/// The part of `conf` that only servers of an ensemble have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnsembleConf {
+    /// `initLimit` and `syncLimit`: shown, and of no effect.
+    pub limits: (i64, i64),
+    /// Where it is reached, and whether it votes.
+    pub me: Member,
+    /// The members as `/zookeeper/config` has them.
+    pub membership: String,
+}
+
+/// The ensemble, for `voting_view`, `leader` and `zabstate`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EnsembleView {
+    /// This server.
+    pub me: Member,
+    /// Where its clients connect.
+    pub client_address: SocketAddr,
+    /// The number of the server that leads.
+    pub leader: Option<i64>,
+    /// The members, by number.
+    pub members: Vec<Member>,
+    /// Observers that follow this server, if it leads.
+    pub observers: Vec<i64>,
 }
 
 /// Sizes of the data and of the log directory, in bytes.
@@ -263,6 +326,8 @@ pub trait ServerObserved: Send + Sync {
     fn connections(&self) -> Vec<ConnectionView>;
     /// Forgets what connections counted.
     fn reset_connections(&self);
+    /// The ensemble as its members are known here; none if the server stands alone.
+    fn ensemble(&self) -> Option<EnsembleView>;
     /// Global sessions by when they end, soonest first, as far as this server knows.
     fn expiry_buckets(&self) -> Vec<ExpiryBucket>;
     /// All sessions, as this server keeps them.
@@ -273,4 +338,30 @@ pub trait ServerObserved: Send + Sync {
     fn watched_paths(&self) -> Vec<(SessionId, Vec<String>)>;
     /// Digests of the state at past zxids, oldest first.
     fn digests(&self) -> Vec<(Zxid, u64)>;
+}
+
+/// Who asks for something, and how they prove it.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    /// Where they come from.
+    pub peer: IpAddr,
+    /// A scheme of authentication.
+    pub scheme: &'a str,
+    /// What an auth packet of that scheme would hold.
+    pub data: &'a [u8],
+}
+
+/// A running server that can be told what to do. Both may take seconds, and must be called where
+/// a thread may wait.
+pub trait ServerOperated: ServerObserved {
+    /// The ensemble, as this server sees it; none if it stands alone.
+    fn report(&self) -> Option<Report>;
+    /// Whether somebody may tell the ensemble what to do.
+    fn may_operate(&self, who: &Credentials<'_>) -> Access;
+    /// Makes the leader give way to the server of that number, or to whichever is best; gives the
+    /// number of the new one.
+    ///
+    /// # Errors
+    /// Why it did not, in words.
+    fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, String>;
 }

@@ -3,14 +3,16 @@
 
 use std::net::IpAddr;
 
+use raft_log::Report;
 use session::WatchSummary;
 use tree::{SessionId, Zxid};
 
 use super::{
     metrics::Metrics,
     observed::{
-        Access, ConfView, ConnectionStats, ConnectionView, DirectorySizes, ExpiryBucket,
-        GlobalSessions, LastRequest, Mode, Overview, ServerObserved, SessionsView,
+        Access, ConfView, ConnectionStats, ConnectionView, Credentials, DirectorySizes,
+        EnsembleView, ExpiryBucket, GlobalSessions, LastRequest, Mode, Overview, ServerObserved,
+        ServerOperated, SessionsView,
     },
 };
 use crate::config::Whitelist;
@@ -101,6 +103,7 @@ impl ServerObserved for Captured {
             local_sessions: 0,
             watches: 4,
             data_watches: WatchSummary { connections: 2, paths: 3, watches: 4 },
+            ensemble: None,
         }
     }
 
@@ -124,6 +127,7 @@ impl ServerObserved for Captured {
             listen_backlog: -1,
             server_id: 0,
             file_text: "tickTime=2000\n".into(),
+            ensemble: None,
         }
     }
 
@@ -155,6 +159,10 @@ impl ServerObserved for Captured {
         self.connections.lock().iter_mut().for_each(|connection| connection.stats.reset());
     }
 
+    fn ensemble(&self) -> Option<EnsembleView> {
+        None
+    }
+
     fn expiry_buckets(&self) -> Vec<ExpiryBucket> {
         buckets()
     }
@@ -181,4 +189,18 @@ fn buckets() -> Vec<ExpiryBucket> {
         ExpiryBucket { deadline_ms: 4_270_000, sessions: vec![B] },
         ExpiryBucket { deadline_ms: 4_290_000, sessions: vec![A] },
     ]
+}
+
+impl ServerOperated for Captured {
+    fn report(&self) -> Option<Report> {
+        None
+    }
+
+    fn may_operate(&self, who: &Credentials<'_>) -> Access {
+        self.access_to_all(who.peer, who.scheme, who.data)
+    }
+
+    fn hand_over(&self, _to: Option<i64>) -> Result<Option<i64>, String> {
+        Err("this server stands alone".into())
+    }
 }

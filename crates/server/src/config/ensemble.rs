@@ -20,6 +20,8 @@ pub struct EnsembleConfig {
     pub read_only_mode: bool,
     /// Which sessions are everybody's.
     pub local_sessions: LocalSessionsMode,
+    /// `initLimit` and `syncLimit`, in ticks: of no effect, but `conf` shows them.
+    pub limits: (i64, i64),
 }
 
 /// `localSessionsEnabled` and `localSessionsUpgradingEnabled`.
@@ -89,11 +91,14 @@ pub(super) fn config(
         return Err(refused_line(raw, member.id, "ids of servers are from 1 to 255"));
     }
     refuse_large_frames(raw)?;
+    let ticks = |key| raw.text(key).and_then(|text| text.trim().parse().ok()).unwrap_or(0);
+    let limits = (ticks("initLimit"), ticks("syncLimit"));
     Ok(Some(EnsembleConfig {
         me,
         listen_on_all: raw.flag("quorumListenOnAllIPs", false),
         read_only_mode: raw.flag("readonlymode.enabled", false),
         local_sessions: local_sessions(raw),
+        limits,
     }))
 }
 
@@ -104,6 +109,21 @@ fn local_sessions(raw: &RawConfig) -> LocalSessionsMode {
         (false, _) => LocalSessionsMode::Off,
         (true, false) => LocalSessionsMode::On,
         (true, true) => LocalSessionsMode::Upgrading,
+    }
+}
+
+/// Compat(peer-type): the line of the server says whether it votes; `peerType` only earns a warning
+/// where it says otherwise.
+pub(super) fn warn_of_peer_type(raw: &mut RawConfig, me: &Member) {
+    const KEY: &str = "peerType";
+    let Some(set) = raw.get(KEY) else { return };
+    let observer = set.value.trim().eq_ignore_ascii_case("observer");
+    if observer != (me.role == Role::Observer) {
+        let warning = format!(
+            "{}: {KEY}={}: the line server.{} says otherwise, and counts",
+            set.place, set.value, me.id
+        );
+        raw.warnings.push(warning);
     }
 }
 

@@ -74,30 +74,36 @@ fn member(id: &str, setting: &Setting) -> Result<Member, ConfigError> {
     let key = format!("server.{id}");
     let refused = |why: &str| setting.refused(&key, why);
     let id = id.parse().map_err(|_| refused("the server's id is not a number"))?;
-    let mut parts = setting.value.split(';');
+    parse_member(id, &setting.value).map_err(refused)
+}
+
+/// Reads what follows `server.<id>=`.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn parse_member(id: i64, text: &str) -> Result<Member, &'static str> {
+    let mut parts = text.split(';');
     let peers = parts.next().unwrap_or_default();
     let client = match parts.next().map(str::trim) {
-        Some(client) => {
-            Some(client_address(client).ok_or_else(|| refused("expected ;[host:]clientPort"))?)
-        }
+        Some(client) => Some(client_address(client).ok_or("expected ;[host:]clientPort")?),
         None => None,
     };
     if parts.next().is_some() {
-        return Err(refused("more than one client address"));
+        return Err("more than one client address");
     }
     let mut addresses = Vec::new();
     let mut roles = Vec::new();
     for peer in peers.split('|') {
         let (address, role) = peer_address(peer.trim())
-            .ok_or_else(|| refused("expected host:peerPort:electionPort[:participant|observer]"))?;
+            .ok_or("expected host:peerPort:electionPort[:participant|observer]")?;
         if address.peer_port == address.election_port {
-            return Err(refused("peer port and election port must differ"));
+            return Err("peer port and election port must differ");
         }
         addresses.push(address);
         roles.push(role);
     }
     if roles.iter().any(|role| *role != roles[0]) {
-        return Err(refused("all addresses of a server must have the same role"));
+        return Err("all addresses of a server must have the same role");
     }
     Ok(Member { id, addresses, role: roles[0], client })
 }

@@ -157,6 +157,9 @@ pub(super) fn config(raw: &mut RawConfig) -> Result<Config, ConfigError> {
     let data_dir =
         absolute(raw.path("dataDir").ok_or(ConfigError::Missing { key: "dataDir", why: "" })?);
     let me = ensemble::own_member(raw, &members, &data_dir)?;
+    if let Some(me) = &me {
+        ensemble::warn_of_peer_type(raw, me);
+    }
     let data_log_dir = raw.path("dataLogDir").map_or_else(|| data_dir.clone(), absolute);
     let tick_ms: u32 = raw.number("tickTime", 3000, POSITIVE_INT, "milliseconds, more than 0")?;
     let digest_enabled = raw.flag("DigestAuthenticationProvider.enabled", true);

@@ -30,6 +30,11 @@ impl Barriers {
         self.work.notify_one();
     }
 
+    /// How many wait for the next round.
+    pub(super) fn count(&self) -> usize {
+        self.waiting.lock().len()
+    }
+
     fn take(&self) -> Vec<(Arc<Link>, u64)> {
         mem::take(&mut *self.waiting.lock())
     }

@@ -7,6 +7,7 @@
 //! found within that time is nothing that clients notice.
 
 mod barriers;
+mod figures;
 mod membership;
 mod read_only;
 mod serving;
@@ -19,22 +20,27 @@ use std::{
     time::Duration,
 };
 
-use raft_log::{FromPeer, PeerMessage, RaftLog, Role, Status};
+use raft_log::{ChangeError, FromPeer, PeerMessage, RaftLog, Report, Role, Status};
 use tokio::{
+    runtime::Handle,
     sync::{mpsc, watch},
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 
 use crate::{admin::Mode, service::Service};
 
+use figures::Figures;
 use serving::ServingCell;
 
 pub(crate) use barriers::{Barriers, run as pass_barriers};
+pub(crate) use figures::keep_figures;
 pub(crate) use membership::{config_text, raft_config};
 pub(crate) use serving::Serving;
 
 /// How long one attempt to catch up may take before it is made again.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
+/// How long a server that asked for another leader waits to hear of it.
+const HAND_OVER_KNOWN_MAX: Duration = Duration::from_secs(3);
 /// How often a server looks whether it is still in touch.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// Between two attempts to catch up.
@@ -51,18 +57,24 @@ pub(crate) struct Ensemble {
     leading: AtomicBool,
     /// Syncs that wait until this server has caught up.
     pub(crate) barriers: Barriers,
+    figures: Figures,
 }
 
 impl Ensemble {
     /// A server that does not serve yet.
     pub(crate) fn new(log: Arc<RaftLog>) -> Self {
         let (serving, leading) = (ServingCell::default(), AtomicBool::new(false));
-        Self { log, serving, leading, barriers: Barriers::default() }
+        Self { log, serving, leading, barriers: Barriers::default(), figures: Figures::new() }
     }
 
     /// Which clients are served.
     pub(crate) fn serving(&self) -> Serving {
         self.serving.get()
+    }
+
+    fn set_serving(&self, serving: bool, service: &Service) {
+        self.serving.set(if serving { Serving::All } else { Serving::Nobody });
+        self.figures.note_serving(serving, &service.core.metrics);
     }
 
     /// Whether this server may expire sessions and reap znodes.
@@ -80,6 +92,30 @@ impl Ensemble {
             Role::Observing => Mode::Observer,
             Role::Following | Role::Looking | Role::Joining => Mode::Follower,
         }
+    }
+
+    /// The ensemble as this server sees it. Waits for the answers of others.
+    pub(crate) fn report(&self) -> Option<Report> {
+        Handle::current().block_on(self.log.report())
+    }
+
+    /// Makes the leader give way; gives the number of the new one. Waits until this server
+    /// knows it.
+    pub(crate) fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, ChangeError> {
+        let mut status = self.log.status();
+        let before = status.borrow().leader;
+        if to.is_some() && before.map(|leader| leader.server_id) == to {
+            return Ok(to);
+        }
+        Handle::current().block_on(async {
+            self.log.hand_over(to).await?;
+            let known =
+                status.wait_for(|status| status.leader.is_some() && status.leader != before);
+            // One that has not heard of it by then does not name another one.
+            let known = timeout(HAND_OVER_KNOWN_MAX, known).await;
+            let leader = known.ok().and_then(Result::ok).and_then(|status| status.leader);
+            Ok(leader.map(|leader| leader.server_id).or(to))
+        })
     }
 
     /// Whether this server is to vote and does not count yet: it is new, or its disk is, and
@@ -123,14 +159,14 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
             () = read_only::serve_when_cut_off(service, ensemble) => {}
         }
         read_only::end(service, ensemble);
-        ensemble.serving.set(Serving::All);
+        ensemble.set_serving(true, service);
         let zxid = service.core.read().last_zxid();
         tracing::info!(mode = ensemble.mode().name(), %zxid, "serving clients");
         while !ensemble.is_out_of_touch(patience) {
             follow_leadership(service, ensemble, &mut status).await;
         }
         ensemble.leading.store(false, Ordering::Release);
-        ensemble.serving.set(Serving::Nobody);
+        ensemble.set_serving(false, service);
         tracing::warn!(
             after_ms = shortest,
             "out of touch with a quorum: clients are sent away to other servers"

@@ -4,12 +4,12 @@ use std::sync::atomic::Ordering;
 
 use tree::SessionId;
 
-use super::Arguments;
+use super::{Arguments, members};
 use crate::admin::{
     environment::environment,
     four_letter::{operation, sessions_by_path},
     json::Json,
-    metrics::Counter,
+    metrics::{Counter, ProposalSizes},
     mntr::{Reading, readings},
     observed::{ConnectionView, ServerObserved},
     version::VERSION,
@@ -24,7 +24,7 @@ pub(super) struct Failed(pub(super) &'static str);
 
 macro_rules! commands {
     ($($command:ident = $($name:literal)|+,)*) => {
-        /// The commands that a single server can answer.
+        /// The commands that anybody may give.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Command { $($command,)* }
 
@@ -82,7 +82,11 @@ impl Command {
     pub(super) const fn needs_serving(self) -> bool {
         !matches!(
             self,
-            Self::Environment | Self::GetTraceMask | Self::SetTraceMask | Self::SystemProperties
+            Self::Environment
+                | Self::GetTraceMask
+                | Self::SetTraceMask
+                | Self::SystemProperties
+                | Self::ZabState
         )
     }
 }
@@ -123,12 +127,10 @@ pub(super) fn run(
             ("zxid", Json::text("ffffffffffffffff")),
             ("timestamp", Json::Integer(0)),
         ]),
-        Command::Leader => return Err(Failed("server is not initialized")),
+        Command::Leader => members::leader(server)?,
         Command::Monitor => monitor(server),
         Command::ObserverConnectionStatReset | Command::Ruok => Vec::new(),
-        Command::Observers => {
-            fields([("synced_observers", Json::Integer(0)), ("observers", Json::List(Vec::new()))])
-        }
+        Command::Observers => members::observers(server),
         Command::ServerStats => server_stats(server),
         Command::SetTraceMask => set_trace_mask(server, arguments)?,
         Command::StatReset => {
@@ -141,7 +143,7 @@ pub(super) fn run(
             all
         }
         Command::SystemProperties => system_properties(server),
-        Command::VotingView => fields([("current_config", Json::Object(Vec::new()))]),
+        Command::VotingView => members::voting_view(server),
         Command::WatchSummary => watch_summary(server),
         Command::Watches => {
             let by_session = server.watched_paths().into_iter();
@@ -154,11 +156,11 @@ pub(super) fn run(
             let by_path = by_path.map(|(path, sessions)| (path, ids(&sessions)));
             fields([("path_to_session_ids", Json::Object(by_path.collect()))])
         }
-        Command::ZabState => fields([("voting", Json::Bool(false)), ("zabstate", Json::text(""))]),
+        Command::ZabState => members::zabstate(server),
     })
 }
 
-fn fields<const N: usize>(members: [(&str, Json); N]) -> Fields {
+pub(super) fn fields<const N: usize>(members: [(&str, Json); N]) -> Fields {
     members.map(|(name, value)| (name.to_owned(), value)).into()
 }
 
@@ -247,7 +249,9 @@ fn details(connection: &ConnectionView) -> Fields {
 }
 
 fn dump(server: &dyn ServerObserved) -> Fields {
-    let buckets = server.expiry_buckets().into_iter();
+    // Only the leader knows when sessions end.
+    let leads = server.overview().ensemble.is_none_or(|ensemble| ensemble.leading.is_some());
+    let buckets = if leads { server.expiry_buckets() } else { Vec::new() }.into_iter();
     let buckets = buckets.map(|bucket| (bucket.deadline_ms.to_string(), ids(&bucket.sessions)));
     let ephemerals = server.ephemerals().into_iter();
     let ephemerals = ephemerals.map(|(session, paths)| (session.0.to_string(), texts(paths)));
@@ -311,12 +315,27 @@ fn server_stats(server: &dyn ServerObserved) -> Fields {
         ("non_mtlsremote_conn_count", Json::Integer(0)),
         ("non_mtlslocal_conn_count", Json::Integer(0)),
     ]);
-    fields([
+    let mut all = fields([
         ("version", Json::text(VERSION)),
         ("read_only", is_read_only(server)),
         ("server_stats", stats),
         ("client_response", response_sizes()),
-        ("node_count", Json::number(overview.znodes)),
+    ]);
+    if let Some(leading) = overview.ensemble.as_ref().and_then(|one| one.leading.as_ref()) {
+        all.extend(fields([("proposal_stats", proposal_stats(leading.proposal_sizes))]));
+    }
+    all.extend(fields([("node_count", Json::number(overview.znodes))]));
+    all
+}
+
+fn proposal_stats(sizes: Option<ProposalSizes>) -> Json {
+    let of = |one: fn(ProposalSizes) -> u64| {
+        sizes.map_or(Json::Integer(-1), |sizes| Json::number(one(sizes)))
+    };
+    Json::object([
+        ("last_buffer_size", of(|sizes| sizes.last)),
+        ("min_buffer_size", of(|sizes| sizes.min)),
+        ("max_buffer_size", of(|sizes| sizes.max)),
     ])
 }
 

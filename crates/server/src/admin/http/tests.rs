@@ -61,8 +61,9 @@ fn sessions_only() -> Captured {
 
 #[tokio::test]
 async fn answers_are_the_same_bytes() {
-    let server: Arc<dyn ServerObserved> = Arc::new(sessions_only());
-    let (address, _stop) = start(admin_router(Arc::clone(&server), &admin("/commands"))).await;
+    let server = Arc::new(sessions_only());
+    let (address, _stop) =
+        start(admin_router(Arc::<Captured>::clone(&server), &admin("/commands"))).await;
     for name in [
         "configuration",
         "dirs",

@@ -7,6 +7,7 @@
 
 mod names;
 mod process;
+mod quorum;
 mod recorder;
 mod series;
 
@@ -21,9 +22,11 @@ use proto::EventType;
 pub use names::{Counter, Latency, Summary};
 pub use process::ProcessFigures;
 pub(super) use process::kib;
+pub use quorum::{Duty, Proposal, ProposalSizes};
 pub use recorder::{Observed, Timed};
 pub use series::{Series, Value, series};
 
+use quorum::Quorum;
 use recorder::Recorder;
 
 /// Shards; threads beyond this number share one.
@@ -37,6 +40,7 @@ const TRACE_MASK: i64 = 306;
 pub struct Metrics {
     shards: Vec<Shard>,
     summaries: Mutex<Vec<Observed>>,
+    quorum: Quorum,
     /// What `stmk` set.
     pub trace_mask: AtomicI64,
 }
@@ -115,6 +119,7 @@ impl Metrics {
         Self {
             shards: (0..SHARDS).map(|_| Shard::new()).collect(),
             summaries: Mutex::new(vec![Observed::default(); Summary::ALL.len()]),
+            quorum: Quorum::default(),
             trace_mask: AtomicI64::new(TRACE_MASK),
         }
     }
@@ -225,6 +230,7 @@ impl Metrics {
             shard.latencies.lock().iter_mut().for_each(Recorder::reset);
         }
         self.summaries.lock().fill(Observed::default());
+        self.reset_proposal_sizes();
     }
 
     /// Adds the shards up.
@@ -240,7 +246,9 @@ impl Metrics {
             }
         }
         let mut requests = Recorder::default();
-        merged.iter().for_each(|latency| requests.merge(latency));
+        for latency in [Latency::Read, Latency::Update] {
+            requests.merge(&merged[latency as usize]);
+        }
         Figures {
             counters: Counter::ALL.iter().map(sum).collect(),
             summaries: self.summaries.lock().clone(),

@@ -56,6 +56,22 @@ named! {
         SlowSyncs = "fsync_threshold_exceed_count",
         /// Bytes of watch events, without the length before each.
         WatchBytes = "watch_bytes",
+        /// Writes that this server proposed to the others as their leader.
+        Proposals = "proposal_count",
+        /// Writes that were decided while this server led.
+        Commits = "commit_count",
+        /// Writes that a leader proposed to this server.
+        ProposalsReceived = "learner_proposal_received_count",
+        /// Writes that were decided while this server followed.
+        CommitsReceived = "learner_commit_received_count",
+        /// Writes that were decided while this server was one of several.
+        CommitsQueued = "request_commit_queued",
+        /// How often this server was without a leader.
+        Looking = "looking_count",
+        /// Servers that this one, as their leader, brought up to date with its log.
+        LogsSent = "diff_count",
+        /// Servers that were so far behind that this one sent them its checkpoint.
+        CheckpointsSent = "snap_count",
     }
 }
 
@@ -84,6 +100,16 @@ named! {
         WatchesChanged = "node_changed_watch_count",
         /// Watches fired by one change of the children.
         WatchesChildren = "node_children_watch_count",
+        /// Time without a leader, of servers that vote, in ms.
+        Election = "election_time",
+        /// Time from losing the last leader to leading, in ms.
+        LeaderUnavailable = "leader_unavailable_time",
+        /// Time in which no clients were served, in ms.
+        Unavailable = "unavailable_time",
+        /// Time of a follower to catch up with a new leader, in ms.
+        FollowerSync = "follower_sync_time",
+        /// Time of an observer to catch up with a new leader, in ms.
+        ObserverSync = "observer_sync_time",
     }
 }
 
@@ -94,6 +120,16 @@ named! {
         Read = "readlatency",
         /// From proposing a write to applying it.
         Update = "updatelatency",
+        /// From making a proposal, on whichever server, to applying it on this one.
+        Propagation = "propagation_latency",
+        /// From making a proposal to its arrival at a follower.
+        Proposal = "proposal_latency",
+        /// From making a proposal to having it on this server's disk.
+        AckCreation = "proposal_ack_creation_latency",
+        /// From making a proposal to hearing that it is decided.
+        CommitPropagation = "commit_propagation_latency",
+        /// From writing a proposal on the leader to its decision.
+        QuorumAck = "quorum_ack_latency",
     }
 }
 
@@ -102,23 +138,16 @@ named! {
 pub(super) const ZERO_COUNTERS: &[&str] = &[
     "add_dead_watcher_stall_time",
     "cnxn_closed_without_zk_server_running",
-    "commit_count",
     "dead_watchers_cleared",
     "dead_watchers_queued",
-    "diff_count",
     "digest_mismatches_count",
     "ensemble_auth_fail",
     "ensemble_auth_skip",
     "ensemble_auth_success",
     "insecure_admin_count",
-    "learner_commit_received_count",
-    "learner_proposal_received_count",
-    "looking_count",
     "outstanding_changes_queued",
     "outstanding_changes_removed",
-    "proposal_count",
     "quit_leading_due_to_disloyal_voter",
-    "request_commit_queued",
     "request_throttle_wait_count",
     "requests_not_forwarded_to_commit_processor",
     "response_packet_cache_hits",
@@ -129,7 +158,6 @@ pub(super) const ZERO_COUNTERS: &[&str] = &[
     "restore_rate_limited_count",
     "revalidate_count",
     "skip_learner_request_to_next_processor_count",
-    "snap_count",
     "stale_replies",
     "stale_requests",
     "stale_requests_dropped",
@@ -143,8 +171,7 @@ pub(super) const REQUEST_COUNTERS: &[&str] =
     &["prep_processor_request_queued", "sync_processor_request_queued"];
 
 /// Times of a write that end, or all but end, where [`Latency::Update`] does.
-pub(super) const UPDATE_LATENCIES: &[&str] =
-    &["propagation_latency", "sync_processor_queue_and_flush_time_ms"];
+pub(super) const UPDATE_LATENCIES: &[&str] = &["sync_processor_queue_and_flush_time_ms"];
 
 /// Gauges that say that nothing of the kind happens here.
 pub(super) const ZERO_GAUGES: &[&str] = &[
@@ -160,14 +187,10 @@ pub(super) const EMPTY_SUMMARIES: &[&str] = &[
     "commit_process_time",
     "concurrent_request_processing_in_commit_processor",
     "connection_token_deficit",
-    "election_time",
-    "follower_sync_time",
     "inflight_diff_count",
     "inflight_snap_count",
-    "leader_unavailable_time",
     "learner_request_processor_queue_size",
     "netty_queued_buffer_capacity",
-    "observer_sync_time",
     "pending_session_queue_size",
     "prep_process_time",
     "prep_processor_queue_size",
@@ -183,7 +206,6 @@ pub(super) const EMPTY_SUMMARIES: &[&str] = &[
     "sync_process_time",
     "sync_processor_queue_size",
     "time_waiting_empty_pool_in_commit_processor_read_ms",
-    "unavailable_time",
     "write_batch_time_in_commit_processor",
     "write_commit_proc_issued",
     "write_commit_proc_req_queued",
@@ -192,16 +214,12 @@ pub(super) const EMPTY_SUMMARIES: &[&str] = &[
 /// The same, with quantiles.
 pub(super) const EMPTY_LATENCIES: &[&str] = &[
     "close_session_prep_time",
-    "commit_propagation_latency",
     "dead_watchers_cleaner_latency",
     "jvm_pause_time_ms",
     "local_write_committed_time_ms",
     "om_commit_process_time_ms",
     "om_proposal_process_time_ms",
     "prep_processor_queue_time_ms",
-    "proposal_ack_creation_latency",
-    "proposal_latency",
-    "quorum_ack_latency",
     "read_commitproc_time_ms",
     "read_final_proc_time_ms",
     "request_throttle_queue_time_ms",

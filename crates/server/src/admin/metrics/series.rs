@@ -10,7 +10,10 @@ use super::{
         ZERO_GAUGES,
     },
 };
-use crate::admin::observed::Overview;
+use crate::admin::{
+    metrics::ProposalSizes,
+    observed::{EnsembleOverview, Overview},
+};
 
 /// One metric.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -43,6 +46,7 @@ const NOT_COUNTERS: [Counter; 4] =
 /// All metrics.
 pub fn series(overview: &Overview, figures: &Figures, process: &ProcessFigures) -> Vec<Series> {
     let mut all = gauges(overview, figures, process);
+    all.extend(overview.ensemble.iter().flat_map(ensemble_gauges));
     let mut add = |name, value| all.push(Series { name, value });
     for name in ZERO_GAUGES {
         add(name, Value::Gauge(0));
@@ -65,7 +69,10 @@ pub fn series(overview: &Overview, figures: &Figures, process: &ProcessFigures) 
         add(name, Value::Summary(Observed::default()));
     }
     for latency in Latency::ALL {
-        add(latency.name(), Value::Latency(figures.latency(*latency)));
+        // Alone, a write has propagated when its client knows.
+        let alone = *latency == Latency::Propagation && overview.ensemble.is_none();
+        let shown = if alone { Latency::Update } else { *latency };
+        add(latency.name(), Value::Latency(figures.latency(shown)));
     }
     for name in UPDATE_LATENCIES {
         add(name, Value::Latency(figures.latency(Latency::Update)));
@@ -104,6 +111,32 @@ fn gauges(overview: &Overview, figures: &Figures, process: &ProcessFigures) -> V
         gauge("max_client_response_size", -1),
         gauge("min_client_response_size", -1),
     ]
+}
+
+/// Compat(followers): `followers` was one of them until ZooKeeper 3.5, and checks still ask for it.
+fn ensemble_gauges(ensemble: &EnsembleOverview) -> Vec<Series> {
+    let gauge = |name, value| Series { name, value: Value::Gauge(value) };
+    let mut all = vec![gauge("quorum_size", integer(ensemble.voters))];
+    if let Some(master) = ensemble.observer_master {
+        all.push(gauge("observer_master_id", master));
+    }
+    let Some(leading) = &ensemble.leading else { return all };
+    let size = |of: fn(&ProposalSizes) -> u64| {
+        leading.proposal_sizes.as_ref().map_or(-1, |sizes| integer(of(sizes)))
+    };
+    all.extend([
+        gauge("learners", integer(leading.learners)),
+        gauge("followers", integer(leading.learners)),
+        gauge("synced_followers", integer(leading.synced_followers)),
+        gauge("synced_non_voting_followers", integer(leading.synced_non_voting_followers)),
+        gauge("synced_observers", integer(leading.synced_observers)),
+        gauge("pending_syncs", integer(leading.pending_syncs)),
+        gauge("leader_uptime", integer(leading.uptime_ms)),
+        gauge("last_proposal_size", size(|sizes| sizes.last)),
+        gauge("min_proposal_size", size(|sizes| sizes.min)),
+        gauge("max_proposal_size", size(|sizes| sizes.max)),
+    ]);
+    all
 }
 
 /// Java has no unsigned numbers; what does not fit has no meaning there.

@@ -32,7 +32,7 @@ pub(super) const KEYS: &[Key] = &[
     meaningless("connectToLearnerMasterLimit", Int, PEERS),
     refused("electionAlg", Int, &["3"], "ZooKeeper has no other election than 3, either"),
     meaningless("leaderServes", Text, PEERS),
-    meaningless("peerType", Text, PEERS),
+    meaningless("peerType", Text, "the `server.N` line says whether the server votes"),
     meaningless("observerMasterPort", Int, PEERS),
     meaningless("syncEnabled", Bool, PEERS),
     meaningless("observer.syncEnabled", Text, PEERS),
