@@ -103,7 +103,7 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
         proposer: log.proposer(),
         session_ids: Mutex::new(SessionIds::new(server_id(&config), started_ms)),
         next_owner: AtomicU64::new(first_owner(&log)),
-        ensemble: config.ensemble.as_ref().map(|_| Ensemble::new(Arc::clone(&log))),
+        ensemble: config.ensemble.as_ref().map(|own| Ensemble::new(Arc::clone(&log), own)),
         config,
     });
     tracing::info!(

@@ -211,6 +211,14 @@ pub enum Op<'a> {
         /// Its owner when the leader decided.
         owner: Owner,
     },
+    /// The members were changed at a client's request, or are not for a reason that is known:
+    /// answers with `/zookeeper/config`.
+    Reconfig {
+        /// Why they are not changed.
+        refused: Option<Reject>,
+        /// They are the same as before: the configuration gets a new version all the same.
+        renew: bool,
+    },
     /// The leader removes an emptied container or an outlived TTL znode. No effect when
     /// it has children again, is gone, or (TTL) was modified since.
     Reap {

@@ -34,6 +34,8 @@ fn every_op() -> Vec<Op<'static>> {
         Op::CloseSession,
         Op::ExpireSession { session: SessionId(-5), owner: Owner(u64::MAX) },
         Op::Reap { path: "/gone" },
+        Op::Reconfig { refused: None, renew: true },
+        Op::Reconfig { refused: Some(Reject::NewConfigNoQuorum), renew: false },
     ]
 }
 

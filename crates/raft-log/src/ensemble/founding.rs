@@ -153,8 +153,9 @@ pub(crate) async fn found_or_join(shared: Arc<Shared>) {
     let mut since = None;
     let mut said = String::new();
     loop {
-        if joining::is_member(&shared) && !joining::has_moved(&shared) {
+        if joining::is_member(&shared) && !joining::is_lost(&shared) {
             since = None;
+            said.clear();
             sleep(LOOK_EVERY).await;
             continue;
         }
@@ -162,7 +163,8 @@ pub(crate) async fn found_or_join(shared: Arc<Shared>) {
         if let Some(member) = seen.iter().find(|seen| seen.cluster != 0) {
             // The leader takes new members, and who follows knows who that is.
             let leader = seen.iter().find(|seen| seen.server_id == member.leader);
-            joining::ask(&shared, leader.map_or(member.server_id, |leader| leader.server_id)).await;
+            let leader = leader.map_or(member.server_id, |leader| leader.server_id);
+            joining::ask(&shared, leader, &mut said).await;
         } else if shared.cluster() == 0 {
             found_if_quorum(&shared, &seen, &mut since, &mut said).await;
         }

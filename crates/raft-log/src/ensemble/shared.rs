@@ -69,6 +69,8 @@ pub(crate) struct Shared {
     pub(crate) receiving: tokio::sync::Mutex<()>,
     /// Held while what was promised for the founding of the cluster is changed.
     pub(super) founding: tokio::sync::Mutex<()>,
+    /// Held while somebody's request for other members is carried out.
+    pub(super) asked: tokio::sync::Mutex<()>,
     /// Held while the members are changed.
     pub(crate) changing: tokio::sync::Mutex<()>,
     pub(super) started: Instant,
@@ -120,6 +122,7 @@ impl Shared {
             candidates: Candidates::default(),
             receiving: tokio::sync::Mutex::default(),
             founding: tokio::sync::Mutex::default(),
+            asked: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             started: Instant::now(),
             ends_at_once: Mutex::default(),

@@ -399,6 +399,30 @@ impl<'a> Record<'a> for ExpireSession {
     }
 }
 
+/// 13: a client's change of the members was made, or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reconfig {
+    /// Why it was refused, as in Reject; 0 if it was not.
+    pub reason: i32,
+    /// The members are the same as before.
+    pub renew: bool,
+}
+
+impl<'a> Record<'a> for Reconfig {
+    const BYTES_MIN: usize = 5;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, reason) = jute::int("reason", input)?;
+        let (input, renew) = jute::boolean("renew", input)?;
+        Ok((input, Self { reason, renew }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<5>(out, |run| {
+            run.int(self.reason);
+            run.boolean(self.renew);
+        });
+    }
+}
+
 /// 12: remove an emptied container or an outlived TTL znode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reap<'a> {

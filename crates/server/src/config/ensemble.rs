@@ -16,6 +16,9 @@ pub struct EnsembleConfig {
     pub me: Member,
     /// Whether peers may connect on every address of the machine, not only the configured.
     pub listen_on_all: bool,
+    /// `standaloneEnabled`: one participant would not be an ensemble, so that there must
+    /// always be two.
+    pub standalone_enabled: bool,
 }
 
 /// Ids that ZooKeeper documents; the id is the highest byte of session ids.
@@ -74,7 +77,8 @@ pub(super) fn config(
         return Err(refused_line(raw, member.id, "ids of servers are from 1 to 255"));
     }
     refuse_large_frames(raw)?;
-    Ok(Some(EnsembleConfig { me, listen_on_all: raw.flag("quorumListenOnAllIPs", false) }))
+    let listen_on_all = raw.flag("quorumListenOnAllIPs", false);
+    Ok(Some(EnsembleConfig { me, listen_on_all, standalone_enabled: alone_allowed }))
 }
 
 /// The largest request that servers of an ensemble pass on, in bytes: half of what a message

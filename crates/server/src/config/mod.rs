@@ -23,6 +23,7 @@ use std::path::{Path, PathBuf};
 pub use document::document;
 pub use ensemble::EnsembleConfig;
 pub use error::{ConfigError, Place};
+pub(crate) use members::WrongServer;
 pub use members::{ClientAddress, Member, PeerAddress, Role};
 pub use typed::{AdminServer, Checkpoints, Config, Containers, Whitelist};
 

@@ -167,6 +167,11 @@ fn parse_op<'a>(words: &[&'a str]) -> Op<'a> {
             Op::ExpireSession { session, owner }
         }
         ["reap", path] => Op::Reap { path },
+        ["reconfig"] => Op::Reconfig { refused: None, renew: false },
+        ["reconfig", "renew"] => Op::Reconfig { refused: None, renew: true },
+        ["reconfig", "refused"] => {
+            Op::Reconfig { refused: Some(Reject::NewConfigNoQuorum), renew: false }
+        }
         other => panic!("not a command: {other:?}"),
     }
 }
@@ -222,6 +227,9 @@ fn show_reply(reply: &Reply) -> String {
     match reply {
         Reply::Created { path, stat: _ } => format!("created {path}"),
         Reply::Done => "done".to_owned(),
+        Reply::Config { data, stat } => {
+            format!("{:?} {}", String::from_utf8_lossy(data), show_stat(stat))
+        }
         Reply::Stat(stat) => show_stat(stat),
         Reply::Multi(MultiOutcome::Applied(replies)) => {
             let replies: Vec<String> = replies.iter().map(show_reply).collect();

@@ -84,7 +84,7 @@ impl AuditLog {
                 let acl = acl_text.as_deref();
                 AuditRecord { operation: Operation::SetAcl, znode: *path, acl, ..*who }
             }
-            Op::Reject(Reject::ReconfigDisabled) => {
+            Op::Reconfig { .. } | Op::Reject(Reject::ReconfigDisabled) => {
                 AuditRecord { operation: Operation::Reconfig, ..*who }
             }
             Op::Check { .. }
