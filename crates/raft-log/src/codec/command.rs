@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use jute::Record;
 use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, SessionId,
+    AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, SessionId, Zxid,
 };
 
 use super::{CodecError, reject};
@@ -98,8 +98,9 @@ fn encode_body(op: &Op<'_>, out: &mut BytesMut) {
             wire::ExpireSession { session: session.0, owner }.encode(out);
         }
         Op::Reap { path } => wire::Reap { path }.encode(out),
-        Op::Reconfig { refused, renew } => {
-            wire::Reconfig { reason: refused.map_or(0, reject::number), renew: *renew }.encode(out);
+        Op::Reconfig { refused, before } => {
+            let reason = refused.map_or(0, reject::number);
+            wire::Reconfig { reason, before: before.0 }.encode(out);
         }
     }
 }
@@ -171,9 +172,9 @@ fn element(record: wire::Op<'_>) -> Result<Op<'_>, CodecError> {
         }
         kind::REAP => Op::Reap { path: wire::Reap::from_exact_bytes(body)?.path },
         kind::RECONFIG => {
-            let wire::Reconfig { reason, renew } = Record::from_exact_bytes(body)?;
+            let wire::Reconfig { reason, before } = Record::from_exact_bytes(body)?;
             let refused = (reason != 0).then(|| reject::reject(reason)).transpose()?;
-            Op::Reconfig { refused, renew }
+            Op::Reconfig { refused, before: Zxid(before) }
         }
         kind::MULTI => return Err(CodecError::Nested),
         number => return Err(CodecError::Unknown { what: "operation", number }),

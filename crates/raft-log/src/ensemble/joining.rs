@@ -138,9 +138,10 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
         let moved = Member { addresses, spec, ..known.clone() };
         return change(shared, openraft::ChangeMembers::SetNodes([(node, moved)].into())).await;
     }
+    let is_leaving = |member: &Member| member.hidden && !member.votes;
     let same: Vec<(u64, Member)> = members
         .nodes()
-        .filter(|(_, member)| member.server_id == joining.server_id)
+        .filter(|(_, member)| member.server_id == joining.server_id && !is_leaving(member))
         .map(|(node, member)| (*node, member.clone()))
         .collect();
     let Some((_, known)) = same.first() else {
@@ -154,7 +155,10 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
     let voters: Vec<u64> = members.voter_ids().collect();
     let learners = same.iter().map(|(node, _)| *node).filter(|node| !voters.contains(node));
     let learners: std::collections::BTreeSet<u64> = learners.collect();
-    let member = Member { votes: known.votes, hidden: false, ..joining };
+    // The configuration says what it is; where it is it knows better.
+    let tells = joining.votes == known.votes && joining.addresses != known.addresses;
+    let spec = if tells { joining.spec.clone() } else { known.spec.clone() };
+    let member = Member { votes: known.votes, hidden: false, spec, ..joining };
     tracing::info!(
         server = member.server_id,
         "taking in a server that came with an empty disk; it counts once it has caught up"

@@ -213,7 +213,11 @@ impl Shared {
     /// How long ago this server was in touch with a quorum.
     pub(crate) fn contact_age(&self) -> Option<Duration> {
         let leads = self.status.borrow().role == Role::Leading;
-        if leads { self.quorum_age().or_else(|| self.contact.age()) } else { self.contact.age() }
+        if let Some(age) = self.quorum_age().filter(|_| leads) {
+            // It goes on from there when it gives way to another one.
+            self.contact.heard(age);
+        }
+        self.contact.age()
     }
 
     /// Whether a quorum has lost the leader of the term before this one.

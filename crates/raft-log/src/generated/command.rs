@@ -404,21 +404,21 @@ impl<'a> Record<'a> for ExpireSession {
 pub struct Reconfig {
     /// Why it was refused, as in Reject; 0 if it was not.
     pub reason: i32,
-    /// The members are the same as before.
-    pub renew: bool,
+    /// The version of the configuration before.
+    pub before: i64,
 }
 
 impl<'a> Record<'a> for Reconfig {
-    const BYTES_MIN: usize = 5;
+    const BYTES_MIN: usize = 12;
     fn decode(input: Input<'a>) -> Decoded<'a, Self> {
         let (input, reason) = jute::int("reason", input)?;
-        let (input, renew) = jute::boolean("renew", input)?;
-        Ok((input, Self { reason, renew }))
+        let (input, before) = jute::long("before", input)?;
+        Ok((input, Self { reason, before }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_fixed::<5>(out, |run| {
+        jute::put_fixed::<12>(out, |run| {
             run.int(self.reason);
-            run.boolean(self.renew);
+            run.long(self.before);
         });
     }
 }

@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 use raft_log::{Busy, ChangeError, MemberChange, Members};
 use session::{Identities, Reconfig};
 use tokio::time::{Instant, sleep};
-use tree::{Command, Op, Reject};
+use tree::{Command, Op, Reject, Zxid};
 
 use super::{
     Ensemble,
@@ -44,8 +44,8 @@ pub(crate) struct Request {
 
 /// What became of it.
 enum Verdict {
-    /// The members are those that were asked for; `renew` if they were before.
-    Done { renew: bool },
+    /// The members are those that were asked for; before, the configuration had this version.
+    Done { before: Zxid },
     /// Nothing was changed.
     Refused(Reject),
     /// Nobody can tell: the client has to look for itself, as after any lost connection.
@@ -86,8 +86,8 @@ impl Request {
 pub(crate) async fn reconfigure(service: Arc<Service>, request: Request) {
     let Some(ensemble) = &service.ensemble else { return };
     let op = match decide(&service, ensemble, &request).await {
-        Verdict::Done { renew } => Op::Reconfig { refused: None, renew },
-        Verdict::Refused(reject) => Op::Reconfig { refused: Some(reject), renew: false },
+        Verdict::Done { before } => Op::Reconfig { refused: None, before },
+        Verdict::Refused(reject) => Op::Reconfig { refused: Some(reject), before: Zxid::ZERO },
         Verdict::Unknown => return request.link.drop_silently(),
     };
     let command = Command {
@@ -110,43 +110,45 @@ pub(crate) async fn reconfigure(service: Arc<Service>, request: Request) {
 
 async fn decide(service: &Service, ensemble: &Ensemble, request: &Request) -> Verdict {
     let begun = Instant::now();
-    // Whether the leader may have made the change and could not say so.
-    let mut tried = false;
+    // Whether the leader may have made the change and could not say so; then, the version
+    // that the configuration had before.
+    let mut tried = None;
     while begun.elapsed() < WITHIN {
         let Some(members) = ensemble.present_members().await else {
             sleep(PAUSE).await;
             continue;
         };
         if members.changing {
-            if !tried && begun.elapsed() > OTHERS_WITHIN {
+            if tried.is_none() && begun.elapsed() > OTHERS_WITHIN {
                 return Verdict::Refused(Reject::ReconfigInProgress);
             }
             sleep(PAUSE).await;
             continue;
         }
-        let judged = judge(service, ensemble, request, &members, tried);
+        let (version, judged) = judge(service, ensemble, request, &members, tried.is_some());
+        let before = tried.unwrap_or(version);
         if service.core.members_version() > members.version() {
             // The state is ahead of what is known of the members.
             continue;
         }
         let change = match judged {
             Err(reject) => return Verdict::Refused(reject),
-            Ok(change) if change.is_none() => return Verdict::Done { renew: !tried },
+            Ok(change) if change.is_none() => return Verdict::Done { before },
             Ok(Difference { put, remove }) => {
                 MemberChange { expected_version: Some(members.version()), put, remove }
             }
         };
         match ensemble.log.change_members(change).await {
-            Ok(_) => return Verdict::Done { renew: false },
+            Ok(_) => return Verdict::Done { before },
             Err(ChangeError::NoQuorum) => return Verdict::Refused(Reject::NewConfigNoQuorum),
             Err(ChangeError::Invalid(_)) => return Verdict::Refused(Reject::BadArguments),
-            Err(ChangeError::InProgress) if !tried => {
+            Err(ChangeError::InProgress) if tried.is_none() => {
                 return Verdict::Refused(Reject::ReconfigInProgress);
             }
             Err(ChangeError::WrongVersion(_) | ChangeError::HandedOver) => {}
             Err(error) => {
                 tracing::debug!(%error, "a change of the members is tried again");
-                tried = true;
+                tried = Some(before);
             }
         }
         sleep(PAUSE).await;
@@ -154,27 +156,32 @@ async fn decide(service: &Service, ensemble: &Ensemble, request: &Request) -> Ve
     Verdict::Unknown
 }
 
-/// ZooKeeper's checks in ZooKeeper's order, but for the quorum, which the leader looks for.
+/// ZooKeeper's checks in ZooKeeper's order, but for the quorum, which the leader looks for;
+/// and the version of the configuration that was looked at.
 fn judge(
     service: &Service,
     ensemble: &Ensemble,
     request: &Request,
     members: &Members,
     tried: bool,
-) -> Result<Difference, Reject> {
+) -> (Zxid, Result<Difference, Reject>) {
     let state = service.core.read();
-    state.check_reconfig_session(request.link.session(), request.link.owner)?;
-    let change = difference(&shown(members), &request.asked(), ensemble.standalone_enabled);
-    if tried && change.as_ref().is_ok_and(Difference::is_none) {
-        return change;
-    }
-    if request.version != -1 && request.version != state.config_version().0 {
-        return Err(Reject::BadVersion);
-    }
-    let change = change?;
-    let flags = service.settings.command_flags;
-    request.identities.with(|identities| state.check_reconfig_access(identities, flags))?;
-    Ok(change)
+    let version = state.config_version();
+    let judge = || {
+        state.check_reconfig_session(request.link.session(), request.link.owner)?;
+        let change = difference(&shown(members), &request.asked(), ensemble.standalone_enabled);
+        if tried && change.as_ref().is_ok_and(Difference::is_none) {
+            return change;
+        }
+        if request.version != -1 && request.version != version.0 {
+            return Err(Reject::BadVersion);
+        }
+        let change = change?;
+        let flags = service.settings.command_flags;
+        request.identities.with(|identities| state.check_reconfig_access(identities, flags))?;
+        Ok(change)
+    };
+    (version, judge())
 }
 
 impl Ensemble {

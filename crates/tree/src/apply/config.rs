@@ -68,14 +68,14 @@ impl State {
         &mut self,
         request: &Request<'_>,
         refused: Option<Reject>,
-        renew: bool,
+        before: Zxid,
         changes: &mut Changes,
     ) -> Result<Reply, Reject> {
         self.check_session(request)?;
         if let Some(reject) = refused {
             return Err(reject);
         }
-        if renew {
+        if self.config_version() == before {
             let servers = String::from_utf8_lossy(servers_of(self.config_data())).into_owned();
             self.put_config(&servers, request.zxid, changes);
         }

@@ -9,7 +9,7 @@ use proptest::{
 };
 use tree::{
     AclEntry, Command, CommandFlags, CreateMode, Identity, Millis, Op, Owner, Permissions, Query,
-    Reject, SessionId, State,
+    Reject, SessionId, State, Zxid,
 };
 
 /// Owned stand-ins for what a command borrows.
@@ -88,7 +88,7 @@ fn op(wild: &Wild, nested: bool) -> Op<'_> {
         9 => Op::AttachSession { timeout_ms: wild.number },
         10 => Op::CloseSession,
         11 => Op::ExpireSession { session: SessionId(wild.session), owner: Owner(1) },
-        12 => Op::Reconfig { refused: None, renew: wild.number % 3 == 0 },
+        12 => Op::Reconfig { refused: None, before: Zxid(i64::from(wild.number % 3)) },
         _ => Op::Reap { path },
     }
 }
