@@ -29,7 +29,20 @@ pub struct Ensemble {
 #[derive(Debug)]
 struct Member {
     client: SocketAddr,
+    /// How the configuration describes it, clients' address included.
+    described: String,
+    /// Settings of its own, beyond those of all.
+    settings: Vec<(String, String)>,
     process: Option<ServerProcess>,
+}
+
+/// What the `server.N` lines say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// Where servers reach each other; clients' ports stand elsewhere.
+    Peers,
+    /// Where clients connect as well.
+    PeersAndClients,
 }
 
 impl Ensemble {
@@ -42,7 +55,20 @@ impl Ensemble {
         count: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
-        let mut ensemble = Self::prepare(software, count, settings)?;
+        Self::start_described(software, count, settings, Lines::Peers)
+    }
+
+    /// As [`Self::start`]; `lines` says what the servers' lines tell.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start_described(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+        lines: Lines,
+    ) -> Result<Self, ProcessError> {
+        let mut ensemble = Self::prepare_described(software, count, settings, lines)?;
         for index in 0..count {
             ensemble.spawn(index)?;
         }
@@ -63,27 +89,61 @@ impl Ensemble {
         count: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
-        let failed = |what: &str| {
-            let what = what.to_owned();
-            move |error| ProcessError::Io { what, error }
-        };
+        Self::prepare_described(software, count, settings, Lines::Peers)
+    }
+
+    fn prepare_described(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+        lines: Lines,
+    ) -> Result<Self, ProcessError> {
         let dir = TempDir::with_prefix("ensemble-").map_err(failed("a directory"))?;
         let mut settings = settings.to_vec();
         for (key, value) in [("initLimit", "10"), ("syncLimit", "5")] {
             settings.push((key.to_owned(), value.to_owned()));
         }
-        let mut members = Vec::new();
+        let mut ensemble = Self { software, settings, members: Vec::new(), dir };
         for id in 1..=count {
-            let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
-            let (client, peer, election) = (port()?, port()?, port()?);
-            settings.push((format!("server.{id}"), format!("127.0.0.1:{peer}:{election}")));
-            let client = SocketAddr::from(([127, 0, 0, 1], client));
-            members.push(Member { client, process: None });
-            let data = dir.path().join(id.to_string()).join("data");
-            fs::create_dir_all(&data).map_err(failed("a data directory"))?;
-            fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
+            let member = ensemble.new_member(id)?;
+            let described = match lines {
+                Lines::Peers => member.described.split(";").next().unwrap_or_default(),
+                Lines::PeersAndClients => &member.described,
+            };
+            ensemble.settings.push((format!("server.{id}"), described.to_owned()));
+            ensemble.members.push(member);
         }
-        Ok(Self { software, settings, members, dir })
+        Ok(ensemble)
+    }
+
+    /// Prepares one more server, which does not run yet. Its configuration is that of the
+    /// first servers and its own line, as ZooKeeper's manual has it for one that is to be
+    /// added. Returns its index.
+    ///
+    /// # Errors
+    /// When there are no ports or directories to be had.
+    pub fn add(&mut self) -> Result<usize, ProcessError> {
+        let id = self.members.len() + 1;
+        let mut member = self.new_member(id)?;
+        member.settings.push((format!("server.{id}"), member.described.clone()));
+        self.members.push(member);
+        Ok(id - 1)
+    }
+
+    fn new_member(&self, id: usize) -> Result<Member, ProcessError> {
+        let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
+        let (client, peer, election) = (port()?, port()?, port()?);
+        let client = SocketAddr::from(([127, 0, 0, 1], client));
+        let described = format!("127.0.0.1:{peer}:{election}:participant;{client}");
+        let data = self.dir.path().join(id.to_string()).join("data");
+        fs::create_dir_all(&data).map_err(failed("a data directory"))?;
+        fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
+        Ok(Member { client, described, settings: Vec::new(), process: None })
+    }
+
+    /// How the configuration describes a server: `server.N=…`, with its clients' port.
+    pub fn line(&self, index: usize) -> String {
+        format!("server.{}={}", index + 1, self.members[index].described)
     }
 
     /// Starts a server that does not run, and does not wait for it.
@@ -93,7 +153,8 @@ impl Ensemble {
     pub fn spawn(&mut self, index: usize) -> Result<(), ProcessError> {
         let dir = self.dir_of(index);
         let member = &mut self.members[index];
-        let spawned = ServerProcess::spawn_at(self.software, &dir, member.client, &self.settings)?;
+        let settings = [&self.settings[..], &member.settings[..]].concat();
+        let spawned = ServerProcess::spawn_at(self.software, &dir, member.client, &settings)?;
         member.process = Some(spawned);
         Ok(())
     }
@@ -209,4 +270,9 @@ impl Ensemble {
     fn dir_of(&self, index: usize) -> PathBuf {
         self.dir.path().join((index + 1).to_string())
     }
+}
+
+fn failed(what: &str) -> impl Fn(std::io::Error) -> ProcessError {
+    let what = what.to_owned();
+    move |error| ProcessError::Io { what: what.clone(), error }
 }

@@ -329,9 +329,12 @@ impl Plan {
 
     fn put(&mut self, shared: &Shared, members: &Membership, server: &ServerSpec) {
         let member = server.to_member(shared.cluster());
+        // One that is on its way out and does not run is another server by now.
+        let counts =
+            |node: u64, known: &Member| known.votes || !known.hidden || is_heard(shared, node);
         let known: Vec<u64> = members
             .nodes()
-            .filter(|(_, known)| known.server_id == server.server_id)
+            .filter(|(node, known)| known.server_id == server.server_id && counts(**node, known))
             .map(|(node, _)| *node)
             .collect();
         let mut nodes = known.clone();
