@@ -251,12 +251,22 @@ impl Ensemble {
         }
     }
 
+    /// All that a server said since it was started last.
+    pub fn output(&self, index: usize) -> String {
+        let said = fs::read(self.dir_of(index).join("output")).unwrap_or_default();
+        String::from_utf8_lossy(&said).into_owned()
+    }
+
+    /// Whose servers they are.
+    pub const fn software(&self) -> Software {
+        self.software
+    }
+
     /// The ends of what all servers said, for the message of a test that fails.
     pub fn outputs(&self) -> String {
         let mut all = String::new();
         for index in 0..self.len() {
-            let said = fs::read(self.dir_of(index).join("output")).unwrap_or_default();
-            let said = String::from_utf8_lossy(&said);
+            let said = self.output(index);
             let tail: Vec<&str> = said.lines().rev().take(30).collect();
             all += &format!("\n--- server {}\n", index + 1);
             for line in tail.iter().rev() {
@@ -265,6 +275,11 @@ impl Ensemble {
             }
         }
         all
+    }
+
+    /// The data directory of a server.
+    pub fn data_dir(&self, index: usize) -> PathBuf {
+        self.dir_of(index).join("data")
     }
 
     fn dir_of(&self, index: usize) -> PathBuf {

@@ -23,7 +23,13 @@ const WITHIN: Duration = Duration::from_secs(60);
 const SYNC: i32 = 9;
 
 fn ensemble() -> Ensemble {
-    let settings = [("tickTime".to_owned(), "1000".to_owned())];
+    ensemble_with(&[])
+}
+
+fn ensemble_with(settings: &[(&str, &str)]) -> Ensemble {
+    let settings = [&[("tickTime", "1000")], settings].concat();
+    let settings: Vec<_> =
+        settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
     Ensemble::start(Software::from_env(), 3, &settings).unwrap()
 }
 
@@ -152,6 +158,74 @@ fn a_rolling_restart_loses_nothing() {
     for mut writer in load.stop() {
         writer.verify().unwrap();
     }
+}
+
+/// Clients of the servers that are left notice nothing but a pause.
+#[test]
+fn a_killed_leader_costs_the_others_clients_no_connection() {
+    let mut ensemble = ensemble();
+    if ensemble.software() == Software::ZooKeeper {
+        // It drops every client: nothing to expect.
+        return;
+    }
+    let leader = ensemble.wait_for_leader(WITHIN);
+    let load = Load::start(&ensemble);
+    load.wait_for(300);
+    ensemble.kill(leader);
+    load.wait_for(600);
+    let writers = load.stop();
+    for (number, mut writer) in writers.into_iter().enumerate() {
+        writer.verify().unwrap();
+        let connections = writer.connections();
+        assert!(number == leader || connections == 1, "{connections} at server {number}");
+    }
+}
+
+/// What it missed is in the log: nobody sends it the whole state for that.
+#[test]
+fn a_follower_that_was_away_for_a_moment_gets_the_log() {
+    let mut ensemble = ensemble_with(&[("snapCount", "500")]);
+    let leader = ensemble.wait_for_leader(WITHIN);
+    let away = (leader + 1) % 3;
+    let load = Load::start(&ensemble);
+    load.wait_for(3_000);
+    ensemble.kill(away);
+    load.wait_for(3_000);
+    ensemble.start_again(away).unwrap();
+    load.wait_for(3_000);
+    for mut writer in load.stop() {
+        writer.verify().unwrap();
+    }
+    if ensemble.software() == Software::Rookery {
+        let said = ensemble.output(away);
+        assert!(!said.contains("receiving the leader's checkpoint"), "{said}");
+    }
+}
+
+/// What it missed is not in the log any more, and comes as a checkpoint.
+#[test]
+fn a_follower_that_was_away_for_long_catches_up() {
+    // The log that is kept ends soon.
+    let mut ensemble = ensemble_with(&[("snapCount", "500"), ("commitLogCount", "50")]);
+    let leader = ensemble.wait_for_leader(WITHIN);
+    let away = (leader + 1) % 3;
+    let load = Load::start(&ensemble);
+    load.wait_for(200);
+    ensemble.kill(away);
+    load.wait_for(5_000);
+    ensemble.start_again(away).unwrap();
+    load.wait_for(200);
+    for mut writer in load.stop() {
+        writer.verify().unwrap();
+    }
+    if ensemble.software() == Software::Rookery {
+        let said = ensemble.output(away);
+        assert!(said.contains("the leader's checkpoint is installed"), "{said}");
+    }
+    // It holds it all by itself, and is one of two that are needed.
+    ensemble.kill(leader);
+    let mut session = Session::open(ensemble.address(away), SESSION_MS).unwrap();
+    assert!(synced(&mut session, "/writer-0/0").is_some());
 }
 
 /// The leader decides who has expired, and hears of the others' clients by way of them.

@@ -6,7 +6,7 @@ use crate::ensemble::EnsembleConfig;
 
 /// Entries that servers of an ensemble keep behind a checkpoint: what a follower missed that
 /// was away for a moment. At full load a few seconds, at most some 2 GiB of disk.
-const ENSEMBLE_KEEP_ENTRIES: u64 = 10_000;
+pub const ENSEMBLE_KEEP_ENTRIES: u64 = 10_000;
 
 /// What can be chosen about the log.
 #[derive(Clone, Debug)]

@@ -95,7 +95,7 @@ pub use checkpoints::{
     CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSink,
     CheckpointSource, CheckpointStore, FrozenCheckpoint, IncomingCheckpoint,
 };
-pub use config::RaftLogConfig;
+pub use config::{ENSEMBLE_KEEP_ENTRIES, RaftLogConfig};
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 pub use ensemble::{
     ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberView, Members, PeerMessage,

@@ -62,6 +62,17 @@ pub enum StartError {
     Raft(String),
 }
 
+impl StartError {
+    /// Whether the data is not what was written, so that trying again does not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Checkpoint(CheckpointError::Damaged(_)) => true,
+            Self::Log(error) => error.kind() == io::ErrorKind::InvalidData,
+            Self::Checkpoint(CheckpointError::Io(_)) | Self::Listen { .. } | Self::Raft(_) => false,
+        }
+    }
+}
+
 /// Reading here would not be up to date, and cannot be made so now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("there is no leader that knows how far it is")]
@@ -128,7 +139,11 @@ impl RaftLog {
             .spawn(move || run_thread(parts, started_sender, stopped))?;
         let started = match started.await {
             Ok(Ok(started)) => started,
-            Ok(Err(error)) => return Err(error),
+            Ok(Err(error)) => {
+                // Its files are closed when it has ended.
+                let _ = tokio::task::spawn_blocking(move || thread.join()).await;
+                return Err(error);
+            }
             Err(_) => return Err(StartError::Raft("its thread ended".to_owned())),
         };
         let Started { shared, runtime, peer_address } = started;
@@ -377,6 +392,7 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
         incarnation: config.incarnation,
         server_id: config.server_id,
         servers: config.ensemble.as_ref().map(|own| own.servers.clone()).unwrap_or_default(),
+        may_found: config.ensemble.as_ref().is_none_or(|own| own.may_found),
     };
     let transport: Arc<dyn Transport> = config
         .ensemble

@@ -22,7 +22,7 @@ use crate::{
         http,
     },
     clock::Clock,
-    config::Config,
+    config::{Config, Role},
     core::Core,
     disk_watch,
     ensemble::{self, Ensemble},
@@ -62,6 +62,17 @@ pub enum ServerError {
     },
 }
 
+impl ServerError {
+    /// Whether the data of this server is not what was written.
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Store(error) => error.is_damage(),
+            Self::Log(error) => error.is_damage(),
+            Self::Audit { .. } | Self::Bind { .. } => false,
+        }
+    }
+}
+
 /// A server that is up.
 #[derive(Debug)]
 pub struct Running {
@@ -76,9 +87,35 @@ pub struct Running {
 /// Starts a server: opens its data, replays its log, then takes clients. On return clients
 /// are served.
 ///
+/// Damaged data is set aside where other servers have it all, and fetched from them.
+///
 /// # Errors
 /// [`ServerError`], which says what is wrong and where.
 pub async fn start(config: Config) -> Result<Running, ServerError> {
+    match start_as_it_is(config.clone()).await {
+        Err(error) if error.is_damage() && others_have_it_all(&config) => {
+            let aside = store::set_aside(&config.data_dir, &config.data_log_dir, rand::random)?;
+            tracing::error!(
+                %error,
+                set_aside = %aside.display(),
+                "this server's data is damaged: it begins anew, with what the others have"
+            );
+            start_as_it_is(config).await
+        }
+        started => started,
+    }
+}
+
+/// Whether there is a quorum without this server, which then has all that was acknowledged.
+fn others_have_it_all(config: &Config) -> bool {
+    let Some(ensemble) = &config.ensemble else { return false };
+    let voters = config.members.iter().filter(|member| member.role == Role::Participant);
+    let voters: Vec<i64> = voters.map(|member| member.id).collect();
+    let others = voters.iter().filter(|id| **id != ensemble.me.id).count();
+    others > voters.len() / 2
+}
+
+async fn start_as_it_is(config: Config) -> Result<Running, ServerError> {
     let address = config.client_address;
     // The port is taken first, so that a second server with the same one fails at once;
     // nobody is accepted before the log is replayed.
@@ -140,7 +177,9 @@ async fn open_log(
     raft.checkpoint_bytes = config.checkpoints.log_bytes.unwrap_or(u64::MAX);
     if let Some(ensemble) = &config.ensemble {
         raft.server_id = ensemble.me.id;
-        raft.ensemble = Some(ensemble::raft_config(ensemble, &config.members));
+        let ensemble = ensemble::raft_config(ensemble, &config.members, identity.may_found);
+        raft = raft.with_ensemble(ensemble);
+        raft.keep_entries = config.checkpoints.keep_entries;
     }
     let opening = Arc::clone(dir);
     let opened = tokio::task::spawn_blocking(move || {

@@ -19,7 +19,7 @@ use rocksdb::{DB, IteratorMode, Options, ReadOptions, checkpoint::Checkpoint};
 use crate::{
     checkpoint_files::{Folders, Frozen, Incoming},
     data_dir::{DataDir, DirLock},
-    error::StoreError,
+    error::{StoreError, is_damage},
     options,
     parts::{self, Parts},
     value,
@@ -58,7 +58,7 @@ impl RocksCheckpoints {
                 folders,
                 _lock: dir.lock(),
             }),
-            Err(error) => Err(StoreError::RocksDb { path: folders.live, error: error.to_string() }),
+            Err(error) => Err(StoreError::rocks(folders.live, &error)),
         }
     }
 
@@ -211,7 +211,7 @@ fn read_all(
 
 fn failure(path: &Path, error: &rocksdb::Error) -> CheckpointError {
     let message = format!("{}: {error}", path.display());
-    if error.kind() == rocksdb::ErrorKind::Corruption {
+    if is_damage(error) {
         return CheckpointError::Damaged(message);
     }
     CheckpointError::Io(std::io::Error::other(message))

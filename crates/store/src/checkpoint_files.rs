@@ -22,6 +22,8 @@ use crate::{
     parts::remove_leftovers,
 };
 
+/// What arrives is synced each time it has grown by this much.
+const SYNC_EVERY_BYTES: u64 = 4 << 20;
 /// Most files of a checkpoint that is received: of 64 MiB each, 4 TiB.
 const FILES_MAX: usize = 65_536;
 
@@ -196,7 +198,11 @@ impl IncomingCheckpoint for Incoming {
         if opened.metadata()?.len() > offset {
             opened.set_len(offset)?;
         }
-        opened.write_all_at(bytes, offset)
+        opened.write_all_at(bytes, offset)?;
+        let end = offset + bytes.len() as u64;
+        // Every so often, so that what is written never waits in memory for one long sync,
+        // behind which the syncs of others on this disk would wait.
+        if offset / SYNC_EVERY_BYTES < end / SYNC_EVERY_BYTES { opened.sync_data() } else { Ok(()) }
     }
 
     fn complete(self: Box<Self>) -> Result<(), CheckpointError> {

@@ -4,7 +4,7 @@
 //! ```text
 //! <dataDir>/rookery/LOCK         held while a server runs
 //! <dataDir>/rookery/FORMAT       version of everything below
-//! <dataDir>/rookery/IDENTITY     cluster, node, number of starts
+//! <dataDir>/rookery/IDENTITY     cluster, node, number of starts, whether it may found
 //! <dataDir>/rookery/checkpoint/  the state as of some log entry
 //! <dataDir>/rookery/parts/       what the next checkpoint adds, while it is written
 //! <dataDir>/rookery/sending/     links to files that are being sent to other servers
@@ -12,6 +12,8 @@
 //! <dataDir>/rookery/received/    the whole of it, until it replaces `checkpoint`
 //! <dataLogDir>/rookery/log/      what came after it
 //! <dataLogDir>/rookery/mark      what the log holds at least
+//! <dataDir>/rookery.damaged/     what was set aside last, see [`crate::set_aside`]
+//! <dataDir>/rookery.new/         what takes its place, for a moment
 //! ```
 
 use std::{
@@ -21,12 +23,12 @@ use std::{
     sync::Arc,
 };
 
-use crate::error::StoreError;
+use crate::{error::StoreError, set_aside::finish_setting_aside};
 
 /// The version of the layout and of everything in it.
 const FORMAT: u32 = 1;
 /// The folder within the data directory: ZooKeeper's own files may lie beside it.
-const FOLDER: &str = "rookery";
+pub(crate) const FOLDER: &str = "rookery";
 /// Where ZooKeeper keeps its snapshots and logs.
 const ZOOKEEPERS_FOLDER: &str = "version-2";
 
@@ -52,6 +54,9 @@ pub struct Identity {
     pub node: u64,
     /// How often it was opened, this time included.
     pub incarnation: u64,
+    /// Whether this server may found a cluster with others that are empty as well. Not if it
+    /// is empty only because its data was damaged: then there is a cluster, and it joins that.
+    pub may_found: bool,
 }
 
 impl DataDir {
@@ -65,6 +70,7 @@ impl DataDir {
         log_dir: &Path,
         mut draw: impl FnMut() -> u64,
     ) -> Result<Self, StoreError> {
+        finish_setting_aside(data_dir)?;
         let (data, log) = (data_dir.join(FOLDER), log_dir.join(FOLDER));
         for folder in [&data, &log] {
             fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
@@ -83,8 +89,7 @@ impl DataDir {
             None => {
                 refuse_zookeepers(data_dir)?;
                 refuse_zookeepers(log_dir)?;
-                // Small numbers stand for servers that have not come yet: see `raft-log`.
-                Identity { cluster: draw().max(1), node: draw() | 1 << 63, incarnation: 1 }
+                Identity { incarnation: 1, ..Identity::draw(&mut draw) }
             }
         };
         write_atomically(&path, identity.to_text().as_bytes())?;
@@ -135,9 +140,17 @@ impl DataDir {
 }
 
 impl Identity {
-    fn to_text(self) -> String {
-        let Self { cluster, node, incarnation } = self;
-        format!("cluster={cluster:016x}\nnode={node:016x}\nincarnation={incarnation}\n")
+    /// That of a server that has not been started yet.
+    pub(crate) fn draw(draw: &mut impl FnMut() -> u64) -> Self {
+        // Small numbers stand for servers that have not come yet: see `raft-log`.
+        let (cluster, node) = (draw().max(1), draw() | 1 << 63);
+        Self { cluster, node, incarnation: 0, may_found: true }
+    }
+
+    pub(crate) fn to_text(self) -> String {
+        let Self { cluster, node, incarnation, may_found } = self;
+        let founds = if may_found { "" } else { "founds=no\n" };
+        format!("cluster={cluster:016x}\nnode={node:016x}\nincarnation={incarnation}\n{founds}")
     }
 
     fn parse(text: &str) -> Option<Self> {
@@ -147,11 +160,12 @@ impl Identity {
             cluster: u64::from_str_radix(field("cluster")?, 16).ok()?,
             node: u64::from_str_radix(field("node")?, 16).ok()?,
             incarnation: field("incarnation")?.parse().ok()?,
+            may_found: field("founds") != Some("no"),
         })
     }
 }
 
-fn lock(path: &Path, data_dir: &Path) -> Result<DirLock, StoreError> {
+pub(crate) fn lock(path: &Path, data_dir: &Path) -> Result<DirLock, StoreError> {
     let file = File::options().create(true).truncate(false).write(true).open(path);
     let file = file.map_err(StoreError::io(path))?;
     match file.try_lock() {
@@ -238,7 +252,8 @@ mod tests {
     fn identity_stays_and_starts_are_counted() {
         let folder = tempfile::tempdir().unwrap();
         let first = open(folder.path()).unwrap().identity();
-        assert_eq!(first, Identity { cluster: 8, node: 9 | 1 << 63, incarnation: 1 });
+        let node = 9 | 1 << 63;
+        assert_eq!(first, Identity { cluster: 8, node, incarnation: 1, may_found: true });
         let second = open(folder.path()).unwrap().identity();
         assert_eq!(second, Identity { incarnation: 2, ..first });
     }

@@ -65,12 +65,40 @@ pub enum StoreError {
         path: PathBuf,
         /// What it said.
         error: String,
+        /// Whether what it found on the disk is not what it wrote.
+        is_damage: bool,
     },
 }
 
 impl StoreError {
+    /// Whether the data is not what was written, so that trying again, or another
+    /// configuration, does not help.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Damaged { .. } => true,
+            Self::RocksDb { is_damage, .. } => *is_damage,
+            Self::Io { .. }
+            | Self::InUse { .. }
+            | Self::OfZooKeeper { .. }
+            | Self::Newer { .. } => false,
+        }
+    }
+
+    pub(crate) fn rocks(path: impl Into<PathBuf>, error: &rocksdb::Error) -> Self {
+        Self::RocksDb { path: path.into(), error: error.to_string(), is_damage: is_damage(error) }
+    }
+
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |error| Self::Io { path, error }
     }
+}
+
+/// Whether an error says that files are damaged or missing, and not that the disk or the
+/// system failed.
+pub(crate) fn is_damage(error: &rocksdb::Error) -> bool {
+    let kind = error.kind();
+    matches!(kind, rocksdb::ErrorKind::Corruption | rocksdb::ErrorKind::NotFound)
+        // A missing file is told as an error of the system.
+        || error.as_ref().contains("No such file or directory")
 }

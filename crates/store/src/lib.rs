@@ -16,9 +16,11 @@ mod log;
 mod mark;
 mod options;
 mod parts;
+mod set_aside;
 mod value;
 
 pub use checkpoint::RocksCheckpoints;
 pub use data_dir::{DataDir, Identity};
 pub use error::StoreError;
 pub use log::RocksLog;
+pub use set_aside::set_aside;

@@ -368,7 +368,7 @@ impl Drop for RocksLog {
 }
 
 fn rocks_error(path: &Path, error: &rocksdb::Error) -> StoreError {
-    StoreError::RocksDb { path: path.to_owned(), error: error.to_string() }
+    StoreError::rocks(path, error)
 }
 
 fn bad_meta(key: &[u8]) -> String {

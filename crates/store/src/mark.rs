@@ -156,7 +156,7 @@ impl Slot {
 mod tests {
     use super::*;
 
-    const OURS: Identity = Identity { cluster: 1, node: 2, incarnation: 3 };
+    const OURS: Identity = Identity { cluster: 1, node: 2, incarnation: 3, may_found: true };
 
     fn mark(index: u64) -> Mark {
         Mark {

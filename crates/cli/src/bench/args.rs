@@ -14,9 +14,9 @@ pub(crate) struct Args {
     /// What to do.
     #[arg(value_enum)]
     scenario: Scenario,
-    /// Address of the server.
-    #[arg(long, default_value = "127.0.0.1:2181")]
-    server: SocketAddr,
+    /// Addresses of the servers, with commas: connections are spread over them in turn.
+    #[arg(long, value_delimiter = ',', default_value = "127.0.0.1:2181")]
+    server: Vec<SocketAddr>,
     /// Connections, each with a session of its own.
     #[arg(long, short = 'c', default_value_t = 64)]
     connections: usize,
@@ -56,9 +56,9 @@ pub(crate) struct Args {
     /// Do not create the keys first: they are known to exist.
     #[arg(long)]
     no_setup: bool,
-    /// Process id of the server, to report its CPU and memory.
-    #[arg(long)]
-    server_pid: Option<u32>,
+    /// Process ids of the servers, with commas, to report their CPU and memory together.
+    #[arg(long, value_delimiter = ',')]
+    server_pid: Vec<u32>,
     /// Print one JSON object instead of text.
     #[arg(long)]
     pub(super) json: bool,
@@ -89,7 +89,8 @@ pub(super) enum Length {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) scenario: Scenario,
-    pub(super) server: SocketAddr,
+    /// At least one.
+    pub(super) servers: Vec<SocketAddr>,
     /// At least one a thread.
     pub(super) connections: usize,
     /// At least one.
@@ -107,7 +108,8 @@ pub(super) struct Plan {
     pub(super) root: String,
     /// Whether keys are created before the load.
     pub(super) setup: bool,
-    pub(super) server_pid: Option<u32>,
+    /// Those whose figures are taken, perhaps none.
+    pub(super) server_pids: Vec<u32>,
     pub(super) timeline: bool,
 }
 
@@ -136,7 +138,7 @@ impl Args {
         };
         Ok(Plan {
             scenario: self.scenario,
-            server: self.server,
+            servers: self.server.clone(),
             connections: self.connections,
             in_flight: self.in_flight,
             threads: self.threads.min(self.connections),
@@ -149,7 +151,7 @@ impl Args {
             seed: self.seed,
             root: self.root.clone(),
             setup: !self.no_setup,
-            server_pid: self.server_pid,
+            server_pids: self.server_pid.clone(),
             timeline: self.timeline,
         })
     }

@@ -34,7 +34,9 @@ pub(super) struct Task {
 /// One thread's slots, each going through the cycle.
 #[derive(Debug)]
 pub(super) struct Churn {
-    server: SocketAddr,
+    /// Used in turn.
+    servers: Vec<SocketAddr>,
+    next_server: usize,
     poller: Poller,
     slots: Vec<Option<Cycle>>,
     out: BytesMut,
@@ -65,9 +67,9 @@ enum Step {
 }
 
 impl Churn {
-    pub(super) fn new(server: SocketAddr, slots: usize) -> io::Result<Self> {
+    pub(super) fn new(servers: Vec<SocketAddr>, slots: usize) -> io::Result<Self> {
         let slots = (0..slots).map(|_| None).collect();
-        Ok(Self { server, poller: Poller::new()?, slots, out: BytesMut::new() })
+        Ok(Self { servers, next_server: 0, poller: Poller::new()?, slots, out: BytesMut::new() })
     }
 
     /// Keeps every slot busy until the window or the budget ends.
@@ -113,13 +115,15 @@ impl Churn {
     /// Begins to connect without blocking: a server whose backlog is full must not stop the others.
     fn connect(&mut self, token: usize) -> io::Result<Cycle> {
         let begun = Instant::now();
-        let family = match self.server {
+        let server = self.servers[self.next_server % self.servers.len()];
+        self.next_server += 1;
+        let family = match server {
             SocketAddr::V4(_) => AddressFamily::INET,
             SocketAddr::V6(_) => AddressFamily::INET6,
         };
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
         let socket = net::socket_with(family, SocketType::STREAM, flags, None)?;
-        match net::connect(&socket, &self.server) {
+        match net::connect(&socket, &server) {
             Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
             Err(error) => return Err(error.into()),
         }

@@ -32,15 +32,15 @@ pub(super) struct Fanout {
 impl Fanout {
     /// Connects `watchers` and one more, creates `path` and registers a persistent watch for each.
     pub(super) fn open(
-        server: SocketAddr,
+        servers: &[SocketAddr],
         watchers: usize,
         path: String,
         value: Arc<[u8]>,
     ) -> Result<Self, BenchError> {
         let poller = Poller::new().map_err(io_error("create an epoll"))?;
         let mut connections = Vec::new();
-        for token in 0..=watchers {
-            let mut connection = Connection::open(server)?;
+        for (token, server) in servers.iter().cycle().take(watchers + 1).enumerate() {
+            let mut connection = Connection::open(*server)?;
             let kind = if token == 0 { Kind::Create } else { Kind::Watch };
             let code = connection.call(kind, &path, &value).map_err(io_error("set up a watch"))?;
             if code != 0 {

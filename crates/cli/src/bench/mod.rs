@@ -4,7 +4,7 @@
 //! own CPU far below the server's: a thread owns its connections and an epoll, encodes every
 //! request that is due into one buffer per connection, and parses replies in bulk.
 //!
-//! It talks only to the address it is given, always stops by itself, and leaves the znodes that it
+//! It talks only to the addresses it is given, always stops by itself, and leaves the znodes that it
 //! created (below `--root`) in place, so that a later run finds its keys again. It does not
 //! reconnect: a lost connection is reported, and makes the run fail.
 //!

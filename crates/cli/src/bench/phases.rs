@@ -1,5 +1,6 @@
 //! A run from start to end: connect, create the keys, load, measure, close.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -43,7 +44,7 @@ pub(super) fn run(plan: &Plan) -> Result<Report, BenchError> {
 fn run_sessions(plan: &Plan) -> Result<Report, BenchError> {
     let mut threads = Vec::new();
     for share in shares(plan.connections, plan.threads) {
-        threads.push(Churn::new(plan.server, share).map_err(io_error("create an epoll"))?);
+        threads.push(Churn::new(plan.servers.clone(), share).map_err(io_error("create an epoll"))?);
     }
     let window = window(plan);
     let budgets = budgets(plan);
@@ -55,7 +56,7 @@ fn run_sessions(plan: &Plan) -> Result<Report, BenchError> {
 fn run_watches(plan: &Plan) -> Result<Report, BenchError> {
     let path = format!("{}/{}", plan.root, unused_name("watched"));
     create_all(plan, std::iter::once(plan.root.clone()))?;
-    let mut fanout = Fanout::open(plan.server, plan.connections, path, value(plan))?;
+    let mut fanout = Fanout::open(&plan.servers, plan.connections, path, value(plan))?;
     let window = window(plan);
     let changes = match plan.length {
         Length::Time(_) => u64::MAX,
@@ -144,8 +145,10 @@ fn schedule(plan: &Plan, thread: usize) -> Option<Schedule> {
 fn connect(plan: &Plan) -> Result<Vec<Worker>, BenchError> {
     let value = value(plan);
     let mut workers = Vec::new();
+    let mut servers = plan.servers.iter().cycle();
     for share in shares(plan.connections, plan.threads) {
-        let connections: Result<_, _> = (0..share).map(|_| Connection::open(plan.server)).collect();
+        let connections: Result<_, _> =
+            servers.by_ref().take(share).map(|server| Connection::open(*server)).collect();
         workers.push(Worker::new(connections?, SETUP_IN_FLIGHT, Arc::clone(&value))?);
     }
     Ok(workers)
@@ -161,7 +164,7 @@ fn value(plan: &Plan) -> Arc<[u8]> {
 
 /// Creates znodes one by one, where they are not there yet.
 fn create_all(plan: &Plan, paths: impl Iterator<Item = String>) -> Result<(), BenchError> {
-    let mut connection = Connection::open(plan.server)?;
+    let mut connection = Connection::open(plan.servers[0])?;
     for path in paths {
         let code = connection.call(Kind::Create, &path, b"").map_err(io_error("create a znode"))?;
         if code != 0 && code != NODE_EXISTS {
@@ -187,7 +190,20 @@ fn prepare(plan: &Plan, space: &Space, workers: &mut [Worker]) -> Result<(), Ben
     let mut tally = in_threads(jobs, || Ok(()))?.0;
     tally.errors.remove(&NODE_EXISTS);
     let failed = tally.errors.values().sum::<u64>() + tally.unanswered + tally.malformed;
-    if failed == 0 { Ok(()) } else { Err(BenchError::Populate(failed)) }
+    if failed > 0 {
+        return Err(BenchError::Populate(failed));
+    }
+    plan.servers.iter().try_for_each(|server| catch_up(plan, *server))
+}
+
+/// Waits until a server has all that was created through the others.
+fn catch_up(plan: &Plan, server: SocketAddr) -> Result<(), BenchError> {
+    let mut connection = Connection::open(server)?;
+    let path = plan.root.clone();
+    match connection.call(Kind::Sync, &path, b"").map_err(io_error("sync"))? {
+        0 => connection.close().map_err(io_error("close a session")),
+        code => Err(BenchError::Setup { path, code }),
+    }
 }
 
 fn window(plan: &Plan) -> Window {
@@ -225,7 +241,7 @@ where
     J: FnOnce() -> Tally + Send,
 {
     let figures = || -> Result<(Usage, Option<Usage>), BenchError> {
-        let server = plan.server_pid.map(process::usage).transpose()?;
+        let server = process::usage_of_all(&plan.server_pids)?;
         Ok((process::usage(std::process::id())?, server))
     };
     let watch = || {

@@ -19,6 +19,19 @@ pub(super) struct Usage {
 /// Length of a tick of `/proc/PID/stat`: `USER_HZ` is 100 on every Linux that Rust supports.
 const TICK: Duration = Duration::from_millis(10);
 
+/// The figures of several processes, added up; `None` of none.
+pub(super) fn usage_of_all(pids: &[u32]) -> Result<Option<Usage>, BenchError> {
+    let mut total = None;
+    for pid in pids {
+        let one = usage(*pid)?;
+        let sum = total.get_or_insert_with(Usage::default);
+        sum.cpu += one.cpu;
+        sum.rss_bytes += one.rss_bytes;
+        sum.rss_peak_bytes += one.rss_peak_bytes;
+    }
+    Ok(total)
+}
+
 /// The figures of process `pid` now.
 pub(super) fn usage(pid: u32) -> Result<Usage, BenchError> {
     let missing = || BenchError::Process(pid);

@@ -5,7 +5,8 @@
 use bytes::BytesMut;
 use proto::{
     Acl, AddWatchRequest, ConnectRequest, ConnectResponse, CreateRequest, DeleteRequest,
-    GetDataRequest, Id, Record, ReplyHeader, Request, SetDataRequest, Stat, put_frame, xid,
+    GetDataRequest, Id, Record, ReplyHeader, Request, SetDataRequest, Stat, SyncRequest, put_frame,
+    xid,
 };
 
 use super::workload::Kind;
@@ -58,6 +59,7 @@ pub(super) fn put_operation(out: &mut BytesMut, xid: i32, kind: Kind, path: &str
         }
         Kind::Delete => Request::Delete(DeleteRequest { path, version }),
         Kind::Watch => Request::AddWatch(AddWatchRequest { path, mode: 0 }),
+        Kind::Sync => Request::Sync(SyncRequest { path }),
     };
     put_request(out, xid, &request);
 }
@@ -99,7 +101,7 @@ pub(super) fn body_bytes(kind: Kind, path_bytes: usize, value_bytes: usize) -> u
     match kind {
         Kind::Get => 4 + value_bytes + Stat::BYTES_MIN,
         Kind::Set => Stat::BYTES_MIN,
-        Kind::Create => 4 + path_bytes,
+        Kind::Create | Kind::Sync => 4 + path_bytes,
         Kind::Watch => 4,
         Kind::Delete => 0,
     }

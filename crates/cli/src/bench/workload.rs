@@ -52,13 +52,15 @@ pub(super) enum Kind {
     Delete,
     /// Registers a persistent watch.
     Watch,
+    /// Waits until the connection's server has caught up.
+    Sync,
 }
 
 impl Kind {
     pub(super) fn is_read(self) -> bool {
         match self {
             Self::Get => true,
-            Self::Set | Self::Create | Self::Delete | Self::Watch => false,
+            Self::Set | Self::Create | Self::Delete | Self::Watch | Self::Sync => false,
         }
     }
 }

@@ -11,7 +11,7 @@
 //! The members are then written as the first entry of the log, by openraft; two servers
 //! that do so write the same.
 
-use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, io, mem, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::{StreamExt, stream::FuturesUnordered};
@@ -122,13 +122,14 @@ pub(super) async fn accept(shared: &Shared, frame: &Frame) -> io::Result<Bytes> 
     .await
 }
 
-/// Changes what is remembered, and gives the answer; a member of a cluster says no.
+/// Changes what is remembered, and gives the answer; a member of a cluster says no, and so
+/// does a server that was one.
 async fn change(shared: &Shared, change: impl FnOnce(&mut Acceptor) -> bool) -> io::Result<Bytes> {
     // One at a time: reading and writing what was promised is one step.
     let _answering = shared.founding.lock().await;
     let mut acceptor = acceptor(shared)?;
     let before = acceptor.clone();
-    let yes = shared.cluster() == 0 && change(&mut acceptor);
+    let yes = shared.cluster() == 0 && shared.may_found && change(&mut acceptor);
     if acceptor != before {
         let mut bytes = BytesMut::new();
         acceptor.to_record(true).encode(&mut bytes);
@@ -152,6 +153,7 @@ struct Seen {
 pub(crate) async fn found_or_join(shared: Arc<Shared>) {
     let mut since = None;
     let mut said = String::new();
+    let mut is_news = true;
     loop {
         if joining::is_member(&shared) && !joining::is_lost(&shared) {
             since = None;
@@ -165,6 +167,13 @@ pub(crate) async fn found_or_join(shared: Arc<Shared>) {
             let leader = seen.iter().find(|seen| seen.server_id == member.leader);
             let leader = leader.map_or(member.server_id, |leader| leader.server_id);
             joining::ask(&shared, leader, &mut said).await;
+        } else if shared.cluster() == 0 && !shared.may_found {
+            if mem::take(&mut is_news) {
+                tracing::warn!(
+                    "this server's data was set aside as damaged: waiting for a server of its \
+                     cluster, which it will not found anew"
+                );
+            }
         } else if shared.cluster() == 0 {
             found_if_quorum(&shared, &seen, &mut since, &mut said).await;
         }

@@ -36,6 +36,8 @@ pub struct EnsembleConfig {
     pub servers: Vec<ServerSpec>,
     /// Where peers reach this server, `host:port`.
     pub listen: String,
+    /// Whether this server may found a cluster with others that are empty as well.
+    pub may_found: bool,
     /// The network.
     pub transport: Arc<dyn Transport>,
 }

@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) server_id: i64,
     /// The servers of the configuration, with this one.
     pub(crate) servers: Vec<ServerSpec>,
+    /// Whether it may found a cluster; not if it is empty because its data was damaged.
+    pub(super) may_found: bool,
     pub(crate) links: Links,
     pub(crate) log: Log,
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
@@ -94,6 +96,7 @@ pub(crate) struct Own {
     pub(crate) incarnation: u64,
     pub(crate) server_id: i64,
     pub(crate) servers: Vec<ServerSpec>,
+    pub(crate) may_found: bool,
 }
 
 impl Shared {
@@ -106,7 +109,7 @@ impl Shared {
         messages: mpsc::Sender<FromPeer>,
     ) -> Self {
         let cluster = Arc::new(Mutex::new(0));
-        let Own { node, incarnation, server_id, servers } = own;
+        let Own { node, incarnation, server_id, servers, may_found } = own;
         let known = Arc::clone(&cluster);
         let identity =
             move || Identity { cluster: *known.lock(), node, incarnation, server: server_id };
@@ -114,6 +117,7 @@ impl Shared {
             node,
             server_id,
             servers,
+            may_found,
             links: Links::new(transport, Arc::new(identity)),
             log,
             checkpoints,

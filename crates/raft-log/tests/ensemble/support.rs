@@ -208,6 +208,7 @@ impl Ensemble {
         let mut config = config.with_ensemble(EnsembleConfig {
             servers: self.specs.clone(),
             listen: self.listen[&server_id].clone(),
+            may_found: true,
             transport: self.net.transport_of(server_id),
         });
         config.keep_entries = self.keep_entries;

@@ -235,7 +235,8 @@ fn settings_reach_the_parts_that_honour_them() {
     assert_eq!(config.metrics_address, Some(([127, 0, 0, 1], 7001).into()));
     let admin = config.admin.unwrap();
     assert_eq!((admin.address, &*admin.command_url), (([127, 0, 0, 1], 8080).into(), "/zk"));
-    assert_eq!(config.checkpoints, Checkpoints { commands: 2, log_bytes: None });
+    let keep_entries = 10_000;
+    assert_eq!(config.checkpoints, Checkpoints { commands: 2, log_bytes: None, keep_entries });
 }
 
 #[test]

@@ -81,6 +81,8 @@ pub struct Checkpoints {
     pub commands: u64,
     /// `snapSizeLimitInKb`, in bytes; none when it is 0 or less.
     pub log_bytes: Option<u64>,
+    /// `commitLogCount`: entries kept behind a checkpoint by a server of an ensemble.
+    pub keep_entries: u64,
 }
 
 /// `znode.container.*`.
@@ -219,6 +221,12 @@ fn checkpoints(raw: &mut RawConfig) -> Result<Checkpoints, ConfigError> {
     Ok(Checkpoints {
         commands: commands.max(2),
         log_bytes: log_bytes.map(|kib| kib.saturating_mul(1024)),
+        keep_entries: raw.number(
+            "commitLogCount",
+            raft_log::ENSEMBLE_KEEP_ENTRIES,
+            UP_TO_INT,
+            "a number of entries",
+        )?,
     })
 }
 

@@ -8,7 +8,11 @@ use session::auth::address_text;
 use crate::config::{EnsembleConfig, Member, PeerAddress, Role};
 
 /// What the log has to know of the ensemble.
-pub(crate) fn raft_config(config: &EnsembleConfig, members: &[Member]) -> raft_log::EnsembleConfig {
+pub(crate) fn raft_config(
+    config: &EnsembleConfig,
+    members: &[Member],
+    may_found: bool,
+) -> raft_log::EnsembleConfig {
     let own = config.me.addresses.first();
     let listen = match own {
         Some(own) if !config.listen_on_all => joined(&own.host, own.peer_port),
@@ -18,6 +22,7 @@ pub(crate) fn raft_config(config: &EnsembleConfig, members: &[Member]) -> raft_l
     raft_log::EnsembleConfig {
         servers: members.iter().map(server_spec).collect(),
         listen,
+        may_found,
         transport: Arc::new(Tcp),
     }
 }

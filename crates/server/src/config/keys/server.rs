@@ -75,7 +75,13 @@ pub(super) const STORAGE: &[Key] = &[
     meaningless("datadir.autocreate", Text, "the data directory is made when it is missing"),
     meaningless("db.autocreate", Text, "of use when a member of an ensemble is replaced"),
     meaningless("forceSnapshotSync", Text, "of use between the servers of an ensemble"),
-    meaningless("commitLogCount", Text, "of use between the servers of an ensemble"),
+    honoured(
+        "commitLogCount",
+        Text,
+        "10000",
+        "in an ensemble, entries of the log that are kept behind a checkpoint, so that a server \
+         that was away for a moment gets these; one entry holds up to hundreds of writes",
+    ),
     meaningless("snapshotSizeFactor", Text, "of use between the servers of an ensemble"),
 ];
 
