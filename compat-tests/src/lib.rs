@@ -1,6 +1,7 @@
 //! Black-box tests against real clients and a real ZooKeeper.
 
 pub mod ensemble;
+pub mod load;
 pub mod oracle;
 pub mod prerequisites;
 pub mod proxy;
