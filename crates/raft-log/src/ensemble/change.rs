@@ -28,7 +28,7 @@ use super::{
 };
 use crate::{
     generated::peer as wire,
-    peer::{Kind, frame::Frame, link::Reply},
+    peer::{Kind, Lane, Wanted, dial, frame::Frame, link::Reply},
     types::{Member, Membership, Types},
 };
 
@@ -258,6 +258,7 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
     }
     let plan = Plan::make(shared, &wanted);
     plan.wait_for_quorum(shared).await?;
+    plan.check_addresses(shared).await?;
     if !plan.voters.contains(&shared.node) {
         return give_way(shared, &plan).await;
     }
@@ -376,6 +377,29 @@ impl Plan {
                 return Err(ChangeError::NoQuorum);
             }
             sleep(POLL_EVERY).await;
+        }
+        Ok(())
+    }
+
+    /// A member that runs must be reached where it is said to be from now on, or it would be
+    /// lost: it listens where its own configuration says.
+    async fn check_addresses(&self, shared: &Shared) -> Result<(), ChangeError> {
+        let membership = shared.membership();
+        for (node, member) in self.set.iter().filter(|(_, member)| !member.hidden) {
+            let known = membership.membership().get_node(node);
+            let moves = known.is_some_and(|known| known.addresses != member.addresses);
+            if !moves || !is_heard(shared, *node) {
+                continue;
+            }
+            let (links, wanted) = (&shared.links, Wanted::Node(*node));
+            let found =
+                dial(links.transport(), &member.addresses, links.own(), wanted, Lane::Control);
+            if let Err(error) = found.await {
+                let server = member.server_id;
+                return Err(ChangeError::Invalid(format!(
+                    "server.{server} runs, but not at its new address: {error}"
+                )));
+            }
         }
         Ok(())
     }

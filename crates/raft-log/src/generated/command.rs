@@ -399,6 +399,24 @@ impl<'a> Record<'a> for ExpireSession {
     }
 }
 
+/// 12: remove an emptied container or an outlived TTL znode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reap<'a> {
+    /// Which.
+    pub path: &'a str,
+}
+
+impl<'a> Record<'a> for Reap<'a> {
+    const BYTES_MIN: usize = 4;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, path) = jute::ustring("path", input)?;
+        Ok((input, Self { path }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_ustring(out, self.path);
+    }
+}
+
 /// 13: a client's change of the members was made, or refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Reconfig {
@@ -420,23 +438,5 @@ impl<'a> Record<'a> for Reconfig {
             run.int(self.reason);
             run.long(self.before);
         });
-    }
-}
-
-/// 12: remove an emptied container or an outlived TTL znode.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reap<'a> {
-    /// Which.
-    pub path: &'a str,
-}
-
-impl<'a> Record<'a> for Reap<'a> {
-    const BYTES_MIN: usize = 4;
-    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
-        let (input, path) = jute::ustring("path", input)?;
-        Ok((input, Self { path }))
-    }
-    fn encode(&self, out: &mut BytesMut) {
-        jute::put_ustring(out, self.path);
     }
 }

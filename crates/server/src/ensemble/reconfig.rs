@@ -141,7 +141,10 @@ async fn decide(service: &Service, ensemble: &Ensemble, request: &Request) -> Ve
         match ensemble.log.change_members(change).await {
             Ok(_) => return Verdict::Done { before },
             Err(ChangeError::NoQuorum) => return Verdict::Refused(Reject::NewConfigNoQuorum),
-            Err(ChangeError::Invalid(_)) => return Verdict::Refused(Reject::BadArguments),
+            Err(ChangeError::Invalid(why)) => {
+                tracing::warn!(why, "a reconfig is refused");
+                return Verdict::Refused(Reject::BadArguments);
+            }
             Err(ChangeError::InProgress) if tried.is_none() => {
                 return Verdict::Refused(Reject::ReconfigInProgress);
             }
