@@ -27,6 +27,12 @@ impl Difference {
     pub(super) fn is_none(&self) -> bool {
         self.put.is_empty() && self.remove.is_empty()
     }
+
+    /// Whether there can be such servers. ZooKeeper takes any number, so that this is looked
+    /// at behind all that it looks at.
+    pub(super) fn is_possible(&self) -> bool {
+        self.put.iter().all(|server| NUMBERS.contains(&server.server_id))
+    }
 }
 
 /// What is to be done so that the `present` servers become those that are asked for.
@@ -120,7 +126,7 @@ fn member(number: &str, text: &str) -> Result<Member, Reject> {
         WrongServer::Text(_) => Reject::BadArguments,
         WrongServer::Port => Reject::Marshalling,
     })?;
-    if NUMBERS.contains(&number) { Ok(member) } else { Err(Reject::BadArguments) }
+    Ok(member)
 }
 
 /// Whether another server has one of its addresses. Those that several may have are left
@@ -224,9 +230,6 @@ mod tests {
             "server.4=a:99999:2;3",
             "server.4=a:1:-2;3",
             "server.4=a:1:2;65536",
-            // Beyond what a session id has room for.
-            "server.0=a:1:2;3",
-            "server.256=a:1:2;3",
             // Addresses that are taken.
             "server.4=10.0.0.1:2888:2;3",
             "server.4=10.0.0.1:1:2888;3",
@@ -236,6 +239,15 @@ mod tests {
         ];
         let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
         expect![].assert_eq(&table.concat());
+    }
+
+    #[test]
+    fn a_session_id_has_room_for_the_number_of_its_server() {
+        for (number, possible) in [(0, false), (1, true), (255, true), (256, false), (-4, false)] {
+            let text = format!("server.{number}=a:1:2;3");
+            let asked = Reconfig { joining: Some(&text), ..Reconfig::default() };
+            assert_eq!(difference(&[], &asked, false).unwrap().is_possible(), possible, "{text}");
+        }
     }
 
     #[test]

@@ -182,7 +182,7 @@ fn judge(
         let change = change?;
         let flags = service.settings.command_flags;
         request.identities.with(|identities| state.check_reconfig_access(identities, flags))?;
-        Ok(change)
+        if change.is_possible() { Ok(change) } else { Err(Reject::BadArguments) }
     };
     (version, judge())
 }

@@ -272,7 +272,8 @@ fn reconfig_is_off_or_left_to_the_ensemble() {
     let request = well_formed(16);
     let enabled = Settings { reconfig_enabled: true, ..Settings::default() };
     assert_eq!(show(&request, &Settings::default()), "rejected: ReconfigDisabled");
-    expect![].assert_eq(&show(&request, &enabled));
+    expect!["Reconfig(Reconfig { joining: None, leaving: None, members: None, version: -1 })"]
+        .assert_eq(&show(&request, &enabled));
 }
 
 /// What a create makes, shortened to its mode.
