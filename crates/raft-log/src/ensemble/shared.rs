@@ -218,8 +218,9 @@ impl Shared {
     pub(crate) fn contact_age(&self) -> Option<Duration> {
         let leads = self.status.borrow().role == Role::Leading;
         if let Some(age) = self.quorum_age().filter(|_| leads) {
-            // It goes on from there when it gives way to another one.
+            // A leader that gives way goes on from there: who serves asks all the time.
             self.contact.heard(age);
+            return Some(age);
         }
         self.contact.age()
     }

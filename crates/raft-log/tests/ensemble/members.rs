@@ -4,6 +4,9 @@ use raft_log::{ChangeError, MemberChange, Members, Role, ServerSpec};
 
 use crate::support::{Ensemble, free_address, until};
 
+/// Shorter than the shortest session.
+const IN_TOUCH: std::time::Duration = std::time::Duration::from_secs(1);
+
 fn put(spec: ServerSpec) -> MemberChange {
     MemberChange { put: vec![spec], ..MemberChange::default() }
 }
@@ -145,7 +148,10 @@ async fn the_lead_is_handed_over_on_request_and_before_the_leader_stops() {
     ensemble.start_all().await;
     let first = ensemble.until_led().await;
     let second = (1..=3).find(|server| *server != first).unwrap();
+    let in_touch = || ensemble.node(first).log.contact_age().is_some_and(|age| age < IN_TOUCH);
+    until("it is in touch", in_touch).await;
     ensemble.node(second).log.hand_over(Some(second)).await.unwrap();
+    assert!(in_touch(), "who gives way needs not send its clients away");
     until("the one asked for leads", || ensemble.leader() == Some(second)).await;
     ensemble.node(first).create("/counter").await;
     until("created", || ensemble.node(second).tree.version("/counter") == 0).await;

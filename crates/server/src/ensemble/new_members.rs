@@ -238,7 +238,41 @@ mod tests {
             "server.4=127.0.0.1:1:2;3,server.5=127.0.0.1:1:9;3",
         ];
         let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
-        expect![].assert_eq(&table.concat());
+        expect![[r#"
+            "": 
+            " , ": 
+            "server.4=a:1:2;3": 4=a:1:2:participant;0.0.0.0:3
+            " server.4 = a:1:2:observer;b:3 ,5=c:1:2;3": 4=a:1:2:observer;b:3 5=c:1:2:participant;0.0.0.0:3
+            "anything.4=a:1:2:PARTICIPANT;3": 4=a:1:2:participant;0.0.0.0:3
+            "server.3=10.0.0.3:2888:3888:participant;2181": 3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+            "server.1=10.0.0.1:2888:3888;2181": 
+            "server.4=[::1]:1:2;[2001:db8::7]:3": 4=[0:0:0:0:0:0:0:1]:1:2:participant;[2001:db8:0:0:0:0:0:7]:3
+            "server.4=b:1:2|a:1:3:participant;3": 4=a:1:3|b:1:2:participant;0.0.0.0:3
+            "some thing": BadArguments
+            "server.4": BadArguments
+            "server.4=": BadArguments
+            "server.4=a=b": BadArguments
+            "server.4=a": BadArguments
+            "server.4=a:1": BadArguments
+            "server.4=a:1:2": BadArguments
+            "server.4=a:1:2;": BadArguments
+            "server.4=a:1:2;x": BadArguments
+            "server.4=a:1:2;3;4": BadArguments
+            "server.4=a:1:2:foo;3": BadArguments
+            "server.4=a:1:2:participant:x;3": BadArguments
+            "server.4=a:1:1;3": BadArguments
+            "server.4=a:x:2;3": BadArguments
+            "server.4=a:1:2:observer|b:1:2:participant;3": BadArguments
+            "server.x=a:1:2;3": Marshalling
+            "server.4=a:99999:2;3": Marshalling
+            "server.4=a:1:-2;3": Marshalling
+            "server.4=a:1:2;65536": Marshalling
+            "server.4=10.0.0.1:2888:2;3": BadArguments
+            "server.4=10.0.0.1:1:2888;3": BadArguments
+            "server.4=a:1:2;10.0.0.1:3888": BadArguments
+            "server.4=10.9.9.9:1:2;3,server.5=10.9.9.9:1:9;8": BadArguments
+            "server.4=127.0.0.1:1:2;3,server.5=127.0.0.1:1:9;3": 4=127.0.0.1:1:2:participant;0.0.0.0:3 5=127.0.0.1:1:9:participant;0.0.0.0:3
+        "#]].assert_eq(&table.concat());
     }
 
     #[test]
@@ -257,7 +291,15 @@ mod tests {
             let asked = Reconfig { leaving: case, ..Reconfig::default() };
             format!("{case:?}: {} | {}\n", outcome(&asked, true), outcome(&asked, false))
         });
-        expect![].assert_eq(&table.concat());
+        expect![[r#"
+            Some("3"): -3 | -3
+            Some(" 3 , 9"): -3 | -3
+            Some("x"): Marshalling | Marshalling
+            Some("server.3"): Marshalling | Marshalling
+            Some("1"): BadArguments | -1
+            None:  | 
+        "#]]
+        .assert_eq(&table.concat());
     }
 
     #[test]
@@ -295,6 +337,22 @@ mod tests {
                 Reconfig { members: Some(case), joining: Some("ignored"), ..Reconfig::default() };
             format!("{case:?}: {} | {}\n", outcome(&asked, true), outcome(&asked, false))
         });
-        expect![].assert_eq(&table.concat());
+        expect![[r##"
+            "": BadArguments | BadArguments
+            " ": BadArguments | Marshalling
+            "#": BadArguments | Marshalling
+            "foo": BadArguments | BadArguments
+            "server.1=a:1:2;3,server.2=b:1:2": 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3 | 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3
+            "server.1=a:1:2;3\nserver.2=b:1:2\nversion=100000003": 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3 | 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3
+            "server.1=a:1:2;3,server.2=b:1:2,version=x": Marshalling | Marshalling
+            "server.1=a:1:2;3,server.2=b:1:2,group.1=1:2": BadArguments | BadArguments
+            "server.1=a:1:2;3,server.2=b:1:2,tickTime=7": BadArguments | BadArguments
+            "server.1=a:1:2;3,server.x=b:1:2": Marshalling | Marshalling
+            "server.1=a:1:2;3,server.2=b": BadArguments | BadArguments
+            "server.1=a:1:2;3": BadArguments | 1=a:1:2:participant;0.0.0.0:3 -2 -3
+            "server.1=a:1:2:observer;3": Marshalling | Marshalling
+            "server.1=a:1:2;3,server.2=b:1:2:observer": Marshalling | 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:observer -3
+            "server.1=a:1:2;3,server.2=a:1:2;3": 1=a:1:2:participant;0.0.0.0:3 2=a:1:2:participant;0.0.0.0:3 -3 | 1=a:1:2:participant;0.0.0.0:3 2=a:1:2:participant;0.0.0.0:3 -3
+        "##]].assert_eq(&table.concat());
     }
 }
