@@ -39,8 +39,9 @@ impl Difference {
 ///
 /// # Errors
 /// What ZooKeeper answers to a request that makes no sense: [`Reject::BadArguments`], or
-/// [`Reject::Marshalling`] where a number is none. (It comes from an exception that nobody
-/// caught. Compat(reconfig-numbers).)
+/// [`Reject::Marshalling`] where a number is none.
+///
+/// Compat(reconfig-numbers): the latter is what becomes of an exception that nobody caught.
 pub(super) fn difference(
     present: &[&ServerSpec],
     asked: &Reconfig<'_>,
@@ -209,6 +210,25 @@ mod tests {
             "server.1=10.0.0.1:2888:3888;2181",
             "server.4=[::1]:1:2;[2001:db8::7]:3",
             "server.4=b:1:2|a:1:3:participant;3",
+        ];
+        let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
+        expect![[r#"
+            "": 
+            " , ": 
+            "server.4=a:1:2;3": 4=a:1:2:participant;0.0.0.0:3
+            " server.4 = a:1:2:observer;b:3 ,5=c:1:2;3": 4=a:1:2:observer;b:3 5=c:1:2:participant;0.0.0.0:3
+            "anything.4=a:1:2:PARTICIPANT;3": 4=a:1:2:participant;0.0.0.0:3
+            "server.3=10.0.0.3:2888:3888:participant;2181": 3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
+            "server.1=10.0.0.1:2888:3888;2181": 
+            "server.4=[::1]:1:2;[2001:db8::7]:3": 4=[0:0:0:0:0:0:0:1]:1:2:participant;[2001:db8:0:0:0:0:0:7]:3
+            "server.4=b:1:2|a:1:3:participant;3": 4=a:1:3|b:1:2:participant;0.0.0.0:3
+        "#]]
+        .assert_eq(&table.concat());
+    }
+
+    #[test]
+    fn what_does_not_join() {
+        let cases = [
             // Not a server.
             "some thing",
             "server.4",
@@ -239,15 +259,6 @@ mod tests {
         ];
         let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
         expect![[r#"
-            "": 
-            " , ": 
-            "server.4=a:1:2;3": 4=a:1:2:participant;0.0.0.0:3
-            " server.4 = a:1:2:observer;b:3 ,5=c:1:2;3": 4=a:1:2:observer;b:3 5=c:1:2:participant;0.0.0.0:3
-            "anything.4=a:1:2:PARTICIPANT;3": 4=a:1:2:participant;0.0.0.0:3
-            "server.3=10.0.0.3:2888:3888:participant;2181": 3=10.0.0.3:2888:3888:participant;0.0.0.0:2181
-            "server.1=10.0.0.1:2888:3888;2181": 
-            "server.4=[::1]:1:2;[2001:db8::7]:3": 4=[0:0:0:0:0:0:0:1]:1:2:participant;[2001:db8:0:0:0:0:0:7]:3
-            "server.4=b:1:2|a:1:3:participant;3": 4=a:1:3|b:1:2:participant;0.0.0.0:3
             "some thing": BadArguments
             "server.4": BadArguments
             "server.4=": BadArguments
