@@ -32,10 +32,28 @@ pub struct Ensemble {
 #[derive(Debug)]
 struct Member {
     client: SocketAddr,
-    /// Settings that only this server has.
-    own: Vec<(String, String)>,
+    /// How the configuration describes it, clients' address included.
+    described: String,
+    /// Settings of its own, beyond those of all.
+    settings: Vec<(String, String)>,
     namespace: Option<String>,
     process: Option<ServerProcess>,
+}
+
+/// Where a server is: its address, and its network namespace if it has its own.
+type Place = (IpAddr, Option<String>);
+
+fn here(count: usize) -> Vec<Place> {
+    vec![(IpAddr::from(Ipv4Addr::LOCALHOST), None); count]
+}
+
+/// What the `server.N` lines say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lines {
+    /// Where servers reach each other; clients' ports stand elsewhere.
+    Peers,
+    /// Where clients connect as well.
+    PeersAndClients,
 }
 
 impl Ensemble {
@@ -48,7 +66,20 @@ impl Ensemble {
         count: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
-        let mut ensemble = Self::prepare(software, count, settings)?;
+        Self::start_described(software, count, settings, Lines::Peers)
+    }
+
+    /// As [`Self::start`]; `lines` says what the servers' lines tell.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start_described(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+        lines: Lines,
+    ) -> Result<Self, ProcessError> {
+        let mut ensemble = Self::prepare_at(software, &here(count), 0, settings, lines)?;
         ensemble.start_all()?;
         Ok(ensemble)
     }
@@ -62,10 +93,10 @@ impl Ensemble {
         hosts: &Hosts,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
-        let places: Vec<_> = (0..hosts.len())
+        let places: Vec<Place> = (0..hosts.len())
             .map(|index| (hosts.address(index), Some(hosts.name(index).to_owned())))
             .collect();
-        let mut ensemble = Self::prepare_at(software, &places, 0, settings)?;
+        let mut ensemble = Self::prepare_at(software, &places, 0, settings, Lines::Peers)?;
         ensemble.start_all()?;
         Ok(ensemble)
     }
@@ -108,50 +139,80 @@ impl Ensemble {
         observers: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
-        let place = (IpAddr::from(Ipv4Addr::LOCALHOST), None);
-        let places = vec![place; participants + observers];
-        Self::prepare_at(software, &places, observers, settings)
+        let places = here(participants + observers);
+        Self::prepare_at(software, &places, observers, settings, Lines::Peers)
     }
 
     /// The same, with each server at an address and in a network namespace of its own.
     fn prepare_at(
         software: Software,
-        places: &[(IpAddr, Option<String>)],
+        places: &[Place],
         observers: usize,
         settings: &[(String, String)],
+        lines: Lines,
     ) -> Result<Self, ProcessError> {
-        let failed = |what: &str| {
-            let what = what.to_owned();
-            move |error| ProcessError::Io { what, error }
-        };
         let dir = TempDir::with_prefix("ensemble-").map_err(failed("a directory"))?;
         let mut settings = settings.to_vec();
         for (key, value) in [("initLimit", "10"), ("syncLimit", "5")] {
             settings.push((key.to_owned(), value.to_owned()));
         }
-        let mut members = Vec::new();
-        for (id, (ip, namespace)) in (1..).zip(places) {
-            let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
-            let (client, peer, election) = (port()?, port()?, port()?);
-            let observes = id > places.len() - observers;
-            let role = if observes { ":observer" } else { "" };
-            settings.push((format!("server.{id}"), format!("{ip}:{peer}:{election}{role}")));
-            let client = SocketAddr::new(*ip, client);
-            let mut own = Vec::new();
-            if observes {
-                own.push(("peerType".to_owned(), "observer".to_owned()));
+        let mut ensemble = Self { software, settings, members: Vec::new(), dir };
+        for (id, place) in (1..).zip(places) {
+            let role = if id > places.len() - observers { "observer" } else { "participant" };
+            let mut member = ensemble.new_member(id, place, role)?;
+            let described = match lines {
+                Lines::Peers => member.described.split(';').next().unwrap_or_default(),
+                Lines::PeersAndClients => &member.described,
+            };
+            ensemble.settings.push((format!("server.{id}"), described.to_owned()));
+            if role == "observer" {
+                member.settings.push(("peerType".to_owned(), "observer".to_owned()));
             }
-            members.push(Member { client, own, namespace: namespace.clone(), process: None });
-            let data = dir.path().join(usize::to_string(&id)).join("data");
-            fs::create_dir_all(&data).map_err(failed("a data directory"))?;
-            fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
+            ensemble.members.push(member);
         }
-        Ok(Self { software, settings, members, dir })
+        Ok(ensemble)
+    }
+
+    /// Prepares one more server, which does not run yet. Its configuration is that of the
+    /// first servers and its own line, as ZooKeeper's manual has it for one that is to be
+    /// added. Returns its index.
+    ///
+    /// # Errors
+    /// When there are no ports or directories to be had.
+    pub fn add(&mut self) -> Result<usize, ProcessError> {
+        let id = self.members.len() + 1;
+        let place = (IpAddr::from(Ipv4Addr::LOCALHOST), None);
+        let mut member = self.new_member(id, &place, "participant")?;
+        member.settings.push((format!("server.{id}"), member.described.clone()));
+        self.members.push(member);
+        Ok(id - 1)
+    }
+
+    fn new_member(
+        &self,
+        id: usize,
+        (ip, namespace): &Place,
+        role: &str,
+    ) -> Result<Member, ProcessError> {
+        let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
+        let (client, peer, election) = (port()?, port()?, port()?);
+        let client = SocketAddr::new(*ip, client);
+        let described = format!("{ip}:{peer}:{election}:{role};{client}");
+        let data = self.dir.path().join(id.to_string()).join("data");
+        fs::create_dir_all(&data).map_err(failed("a data directory"))?;
+        fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
+        let (namespace, settings) = (namespace.clone(), Vec::new());
+        Ok(Member { client, described, settings, namespace, process: None })
+    }
+
+    /// How the configuration describes a server: `server.N=…`, with its clients' port.
+    pub fn line(&self, index: usize) -> String {
+        format!("server.{}={}", index + 1, self.members[index].described)
     }
 
     /// Gives one server a setting of its own, from its next start on.
     pub fn set(&mut self, index: usize, key: &str, value: &str) {
-        self.members[index].own.push((key.to_owned(), value.to_owned()));
+        self.members[index].settings.push((key.to_owned(), value.to_owned()));
     }
 
     /// Starts a server that does not run, and does not wait for it.
@@ -161,7 +222,7 @@ impl Ensemble {
     pub fn spawn(&mut self, index: usize) -> Result<(), ProcessError> {
         let dir = self.dir_of(index);
         let member = &mut self.members[index];
-        let settings = [&self.settings[..], &member.own[..]].concat();
+        let settings = [&self.settings[..], &member.settings[..]].concat();
         let spawned = ServerProcess::spawn_at(
             self.software,
             &dir,
@@ -336,4 +397,9 @@ impl Ensemble {
     pub fn dir_of(&self, index: usize) -> PathBuf {
         self.dir.path().join((index + 1).to_string())
     }
+}
+
+fn failed(what: &str) -> impl Fn(std::io::Error) -> ProcessError {
+    let what = what.to_owned();
+    move |error| ProcessError::Io { what: what.clone(), error }
 }

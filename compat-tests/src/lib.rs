@@ -3,6 +3,7 @@
 pub mod ensemble;
 pub mod hosts;
 pub mod http;
+pub mod load;
 pub mod masked;
 pub mod oracle;
 pub mod prerequisites;

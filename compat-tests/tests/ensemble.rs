@@ -7,15 +7,14 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use compat_tests::ensemble::Ensemble;
+use compat_tests::load::Load;
 use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Handshake, Session};
-use compat_tests::writer::{Writer, create_ephemeral, owner};
+use compat_tests::writer::{create_ephemeral, owner};
 
 /// Sessions must outlive the slowest change.
 const SESSION_MS: i32 = 30_000;
@@ -46,43 +45,10 @@ fn synced(session: &mut Session, path: &str) -> Option<Vec<u8>> {
     session.data(path).unwrap()
 }
 
-/// Writers on all servers, until stopped.
-struct Load {
-    stop: Arc<AtomicBool>,
-    progress: Arc<AtomicU64>,
-    writers: Vec<JoinHandle<Writer>>,
-}
-
-impl Load {
-    fn start(ensemble: &Ensemble) -> Self {
-        let stop = Arc::new(AtomicBool::new(false));
-        let progress = Arc::new(AtomicU64::new(0));
-        let writers = (0..ensemble.len())
-            .map(|number| {
-                let servers = addresses_from(ensemble, number);
-                let writer = Writer::start(servers, number, SESSION_MS).unwrap();
-                let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));
-                thread::spawn(move || writer.run(&stop, &progress))
-            })
-            .collect();
-        Self { stop, progress, writers }
-    }
-
-    /// Waits until `count` more writes were acknowledged.
-    fn wait_for(&self, count: u64) {
-        let target = self.progress.load(Ordering::Relaxed) + count;
-        let deadline = Instant::now() + WITHIN;
-        while self.progress.load(Ordering::Relaxed) < target {
-            assert!(Instant::now() < deadline, "too few writes were acknowledged");
-            assert!(!self.writers.iter().any(JoinHandle::is_finished), "a writer failed");
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-
-    fn stop(self) -> Vec<Writer> {
-        self.stop.store(true, Ordering::Relaxed);
-        self.writers.into_iter().map(|writer| writer.join().unwrap()).collect()
-    }
+/// Writers on all servers.
+fn load(ensemble: &Ensemble) -> Load {
+    let servers = (0..ensemble.len()).map(|number| addresses_from(ensemble, number));
+    Load::start(servers.collect::<Vec<_>>(), SESSION_MS)
 }
 
 #[test]
@@ -126,7 +92,7 @@ fn a_session_moves_between_servers_with_its_ephemeral() {
 fn every_acknowledged_write_survives_kill_9_of_each_server_in_turn() {
     let mut ensemble = ensemble();
     ensemble.wait_for_leader(WITHIN);
-    let load = Load::start(&ensemble);
+    let load = load(&ensemble);
     let mut killed_leaders = 0;
     for round in 0..6 {
         load.wait_for(200);
@@ -148,7 +114,7 @@ fn every_acknowledged_write_survives_kill_9_of_each_server_in_turn() {
 #[test]
 fn a_rolling_restart_loses_nothing() {
     let mut ensemble = ensemble();
-    let load = Load::start(&ensemble);
+    let load = load(&ensemble);
     for index in 0..3 {
         load.wait_for(200);
         ensemble.stop(index, Duration::from_secs(10));
@@ -169,7 +135,7 @@ fn a_killed_leader_costs_the_others_clients_no_connection() {
         return;
     }
     let leader = ensemble.wait_for_leader(WITHIN);
-    let load = Load::start(&ensemble);
+    let load = load(&ensemble);
     load.wait_for(300);
     ensemble.kill(leader);
     load.wait_for(600);
@@ -187,7 +153,7 @@ fn a_follower_that_was_away_for_a_moment_gets_the_log() {
     let mut ensemble = ensemble_with(&[("snapCount", "500")]);
     let leader = ensemble.wait_for_leader(WITHIN);
     let away = (leader + 1) % 3;
-    let load = Load::start(&ensemble);
+    let load = load(&ensemble);
     load.wait_for(3_000);
     ensemble.kill(away);
     load.wait_for(3_000);
@@ -209,7 +175,7 @@ fn a_follower_that_was_away_for_long_catches_up() {
     let mut ensemble = ensemble_with(&[("snapCount", "500"), ("commitLogCount", "50")]);
     let leader = ensemble.wait_for_leader(WITHIN);
     let away = (leader + 1) % 3;
-    let load = Load::start(&ensemble);
+    let load = load(&ensemble);
     load.wait_for(200);
     ensemble.kill(away);
     load.wait_for(5_000);
@@ -262,7 +228,7 @@ fn a_silent_session_ends_and_one_that_is_heard_does_not_on_every_server() {
 #[test]
 fn a_wiped_server_comes_back() {
     let mut ensemble = ensemble();
-    let load = Load::start(&ensemble);
+    let load = load(&ensemble);
     for index in 0..3 {
         load.wait_for(500);
         ensemble.kill(index);

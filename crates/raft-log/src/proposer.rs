@@ -294,6 +294,7 @@ fn is_taken_on_a_full_disk(command: &Command<'_>) -> bool {
         | Op::CloseSession
         | Op::ExpireSession { .. }
         | Op::Reap { .. }
+        | Op::Reconfig { .. }
         | Op::Reject(_) => true,
         Op::Create { .. }
         | Op::SetData { .. }

@@ -13,14 +13,14 @@ use parking_lot::{MutexGuard, RwLockReadGuard};
 use proto::{DecodeError, ErrorCode, FrameError, first_frame};
 use raft_log::Busy;
 use session::{
-    Action, After, Asker, HeaderZxid, Identities, Local, Reader, Refusal, ReplyShape, WatchAccess,
-    WatchTable, answer_local, from_wire, handshake,
+    Action, After, Asker, HeaderZxid, Identities, Local, Reader, Reconfig, Refusal, ReplyShape,
+    WatchAccess, WatchTable, answer_local, from_wire, handshake,
     lane::{self, Collected, Phase},
     needs_quorum, refuse, to_wire,
 };
-use tree::{Command, CommandFlags, Op, State, Zxid};
+use tree::{Command, CommandFlags, Op, Reject, State, Zxid};
 
-use crate::{admin::LastRequest, core::Core, link::Link, service::Service};
+use crate::{admin::LastRequest, core::Core, ensemble, link::Link, service::Service};
 
 /// Reads answered under one hold of the state's lock before a writer may pass.
 const READS_PER_HOLD: usize = 64;
@@ -243,11 +243,38 @@ impl Conversation {
                 *hold = None;
                 self.take_auth(xid, scheme, data, output)
             }
+            Action::Reconfig(asked) => {
+                *hold = None;
+                self.take_reconfig(xid, &asked, output)
+            }
             Action::Close => {
                 self.finish();
                 Taken::Yes
             }
         }
+    }
+
+    /// The members are changed by a task of its own; requests behind this one wait for it.
+    fn take_reconfig(&mut self, xid: i32, asked: &Reconfig<'_>, output: &mut BytesMut) -> Taken {
+        if self.service.ensemble.is_none() {
+            // There is no ensemble to reconfigure.
+            return self.take_write(
+                xid,
+                Op::Reject(Reject::Unimplemented),
+                ReplyShape::Empty,
+                output,
+            );
+        }
+        let mut lane = self.link.lane.lock();
+        if !lane.is_idle() {
+            // It must find what the writes before it have done.
+            return Taken::No(Progress::NeedsBell);
+        }
+        lane.expect_reconfig(xid);
+        drop(lane);
+        let request = ensemble::Request::new(&self.link, xid, &self.identities, asked);
+        tokio::spawn(ensemble::reconfigure(Arc::clone(&self.service), request));
+        Taken::Yes
     }
 
     fn take_write(
@@ -260,7 +287,7 @@ impl Conversation {
         let closes = matches!(op, Op::CloseSession);
         let mut lane = self.link.lane.lock();
         let too_many = self.service.core.outstanding() >= self.service.config.outstanding_max;
-        let waits = lane.owed() >= OWED_MAX || lane.awaits_barrier();
+        let waits = lane.owed() >= OWED_MAX || lane.awaits_barrier() || lane.awaits_reconfig();
         if waits || (too_many && !lane.is_idle()) {
             return Taken::No(Progress::NeedsBell);
         }

@@ -50,6 +50,9 @@ pub(crate) struct Core {
     origin: OnceLock<OriginId>,
     /// The number of the last own command that is in the state.
     applied_sequence: AtomicU64,
+    /// The version of the members that are in the state, changes of them that are half done
+    /// included.
+    members_version: AtomicU64,
     /// `skipACL` and such, for reads that are answered at apply.
     flags: CommandFlags,
     /// The server's figures.
@@ -91,6 +94,7 @@ impl Core {
             outstanding: AtomicUsize::new(0),
             origin: OnceLock::new(),
             applied_sequence: AtomicU64::new(0),
+            members_version: AtomicU64::new(0),
             flags,
             metrics,
             clock,
@@ -209,13 +213,19 @@ impl Core {
         last
     }
 
+    /// The version of the members that are in the state.
+    pub(crate) fn members_version(&self) -> u64 {
+        self.members_version.load(Ordering::Relaxed)
+    }
+
     /// Shows the members in `/zookeeper/config`. A server that stands alone shows none.
     fn apply_membership(&self, state: &mut State, members: &Members, rung: &mut Vec<Arc<Link>>) {
+        self.members_version.store(members.version(), Ordering::Relaxed);
         if members.changing || members.members.iter().all(|one| one.server.spec.is_empty()) {
             return;
         }
         let text = ensemble::config_text(members);
-        let outcome = state.set_config(text.as_bytes());
+        let outcome = state.set_config(&text);
         self.fire(&mut self.watches.lock(), &outcome, rung);
     }
 

@@ -13,7 +13,7 @@ use tokio::{
     sync::watch,
 };
 
-use crate::{connection_task, service::Service};
+use crate::{config::ClientAddress, connection_task, ensemble::OwnPort, service::Service};
 
 /// How long to wait when the system has no more file descriptors or memory to give.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
@@ -48,16 +48,27 @@ fn bind_one(address: SocketAddr, backlog: i32) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
-/// Accepts until told to stop.
+/// Accepts until told to stop. When a reconfig gives this server another port, the old one is
+/// closed and the connections that came by it stay.
 pub(crate) async fn run(
-    listener: TcpListener,
+    mut listener: TcpListener,
     service: Arc<Service>,
     mut stop: watch::Receiver<bool>,
 ) {
+    let mut port = service.own_port();
     loop {
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+            accepted = listener.accept() => Ok(accepted),
+            address = moved(&mut port) => Err(address),
             _ = stop.wait_for(|stop| *stop) => return,
+        };
+        let accepted = match accepted {
+            Ok(accepted) => accepted,
+            Err(address) => {
+                let moved = move_to(&address, service.config.listen_backlog).await;
+                listener = moved.unwrap_or(listener);
+                continue;
+            }
         };
         match accepted {
             Ok((stream, remote)) => admit(stream, canonical(remote), &service, &stop),
@@ -67,6 +78,30 @@ pub(crate) async fn run(
             }
         }
     }
+}
+
+async fn moved(port: &mut Option<OwnPort>) -> ClientAddress {
+    match port {
+        Some(port) => port.moved().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Opens the port that a reconfig names; if that fails the old one stays.
+async fn move_to(address: &ClientAddress, backlog: i32) -> Option<TcpListener> {
+    let ClientAddress { host, port } = address;
+    let opened = match tokio::net::lookup_host((host.as_str(), *port)).await {
+        Ok(mut found) => match found.next() {
+            Some(found) => bind(found, backlog),
+            None => Err(io::ErrorKind::NotFound.into()),
+        },
+        Err(error) => Err(error),
+    };
+    match &opened {
+        Ok(_) => tracing::info!(host, port, "clients are served on another port from now on"),
+        Err(error) => tracing::error!(host, port, %error, "the new client port cannot be opened"),
+    }
+    opened.ok()
 }
 
 /// The peer's IPv4 address where it came by one: limits, ACLs and people know it by that,

@@ -141,7 +141,7 @@ async fn start_as_it_is(config: Config) -> Result<Running, ServerError> {
         session_ids: Mutex::new(SessionIds::new(server_id(&config), started_ms)),
         local_sessions: Mutex::new(LocalSessions::new(u64::from(config.tick_ms))),
         next_owner: AtomicU64::new(first_owner(&log)),
-        ensemble: config.ensemble.as_ref().map(|_| Ensemble::new(Arc::clone(&log))),
+        ensemble: config.ensemble.as_ref().map(|own| Ensemble::new(Arc::clone(&log), own)),
         config,
     });
     tracing::info!(

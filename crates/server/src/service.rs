@@ -16,7 +16,7 @@ use tree::{Command, Owner};
 use crate::{
     config::{Config, LocalSessionsMode},
     core::{Awaiting, Core},
-    ensemble::{Ensemble, Serving},
+    ensemble::{Ensemble, OwnPort, Serving},
     link::Link,
 };
 
@@ -65,6 +65,13 @@ impl Service {
     /// Whether this server may start things by itself.
     pub(crate) fn is_leading(&self) -> bool {
         self.ensemble.as_ref().is_none_or(Ensemble::is_leading)
+    }
+
+    /// Where a reconfig may send this server's clients; none where there is no reconfig.
+    pub(crate) fn own_port(&self) -> Option<OwnPort> {
+        let known = self.config.ensemble.as_ref().and_then(|own| own.me.client.clone());
+        let ensemble = self.ensemble.as_ref().filter(|_| self.settings.reconfig_enabled);
+        ensemble.map(|ensemble| ensemble.own_port(known))
     }
 
     /// Sends a command to the log; its outcome will be delivered to `link`. Returns its number

@@ -35,8 +35,24 @@ pub enum Action<'a> {
         /// The proof.
         data: Option<&'a [u8]>,
     },
+    /// Change the members of the ensemble, and answer in its turn with
+    /// [`ReplyShape::Config`].
+    Reconfig(Reconfig<'a>),
     /// Close the connection without an answer: what came cannot be understood.
     Close,
+}
+
+/// Other members than now, as a client describes them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reconfig<'a> {
+    /// Servers to add or to change, `server.N=…` each, with commas between them.
+    pub joining: Option<&'a str>,
+    /// Numbers of servers to remove, with commas between them.
+    pub leaving: Option<&'a str>,
+    /// All members instead, with commas or ends of lines between them.
+    pub members: Option<&'a str>,
+    /// The version that the configuration must have; -1 for any.
+    pub version: i64,
 }
 
 /// What needs no log.
@@ -189,6 +205,8 @@ pub enum ReplyShape {
     PathAndStat,
     /// The Stat of what was changed.
     Stat,
+    /// The text and the Stat of `/zookeeper/config`.
+    Config,
     /// A result for each element.
     Multi(Box<[ElementShape]>),
 }
@@ -214,7 +232,7 @@ impl Action<'_> {
         match self {
             Self::Auth { .. } | Self::Close => true,
             Self::Local(local) => matches!(local, Local::Sasl),
-            Self::Write { .. } => false,
+            Self::Write { .. } | Self::Reconfig(_) => false,
         }
     }
 }

@@ -25,7 +25,7 @@ pub mod watch;
 mod wire_error;
 
 pub use action::{
-    Action, After, ElementShape, HeaderZxid, Local, MultiRead, Read, ReadWatch, Refusal,
+    Action, After, ElementShape, HeaderZxid, Local, MultiRead, Read, ReadWatch, Reconfig, Refusal,
     ReplyShape, SetWatches, Settings, StatPart,
 };
 pub use answer::{Asker, Reader, WatchAccess, answer_frame, answer_local, refuse};

@@ -3,7 +3,7 @@
 //! Commands borrow from the bytes they were decoded from. They carry all that differs
 //! between servers (time, identities, settings), so that applying them is pure.
 
-use crate::ids::{Millis, Owner, SessionId};
+use crate::ids::{Millis, Owner, SessionId, Zxid};
 
 /// Commands of one origin that travel together: one unit of forwarding and of apply.
 #[derive(Clone, Debug, PartialEq)]
@@ -212,6 +212,15 @@ pub enum Op<'a> {
         session: SessionId,
         /// Its owner when the leader decided.
         owner: Owner,
+    },
+    /// The members were changed at a client's request, or are not for a reason that is known:
+    /// answers with `/zookeeper/config`.
+    Reconfig {
+        /// Why they are not changed.
+        refused: Option<Reject>,
+        /// The version of the configuration before: if it still has that, nothing in it was
+        /// changed, and it gets a new one all the same.
+        before: Zxid,
     },
     /// The leader removes an emptied container or an outlived TTL znode. No effect when
     /// it has children again, is gone, or (TTL) was modified since.

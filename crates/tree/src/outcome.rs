@@ -34,6 +34,13 @@ pub enum Reply {
     Done,
     /// A setData or setACL: the Stat right after it.
     Stat(Stat),
+    /// A reconfig: the text of the configuration, and its Stat.
+    Config {
+        /// As `getData` of `/zookeeper/config` gives it.
+        data: Box<[u8]>,
+        /// Likewise.
+        stat: Stat,
+    },
     /// A multi, whether it succeeded or not.
     Multi(MultiOutcome),
     /// A session was opened or attached.

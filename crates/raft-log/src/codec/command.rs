@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use jute::Record;
 use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, SessionId,
+    AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, SessionId, Zxid,
 };
 
 use super::{CodecError, reject};
@@ -23,6 +23,7 @@ mod kind {
     pub(super) const CLOSE_SESSION: i32 = 10;
     pub(super) const EXPIRE_SESSION: i32 = 11;
     pub(super) const REAP: i32 = 12;
+    pub(super) const RECONFIG: i32 = 13;
 }
 
 /// Appends a command.
@@ -63,6 +64,7 @@ const fn number(op: &Op<'_>) -> i32 {
         Op::CloseSession => kind::CLOSE_SESSION,
         Op::ExpireSession { .. } => kind::EXPIRE_SESSION,
         Op::Reap { .. } => kind::REAP,
+        Op::Reconfig { .. } => kind::RECONFIG,
     }
 }
 
@@ -96,6 +98,10 @@ fn encode_body(op: &Op<'_>, out: &mut BytesMut) {
             wire::ExpireSession { session: session.0, owner }.encode(out);
         }
         Op::Reap { path } => wire::Reap { path }.encode(out),
+        Op::Reconfig { refused, before } => {
+            let reason = refused.map_or(0, reject::number);
+            wire::Reconfig { reason, before: before.0 }.encode(out);
+        }
     }
 }
 
@@ -165,6 +171,11 @@ fn element(record: wire::Op<'_>) -> Result<Op<'_>, CodecError> {
             Op::ExpireSession { session: SessionId(session), owner: Owner(owner.cast_unsigned()) }
         }
         kind::REAP => Op::Reap { path: wire::Reap::from_exact_bytes(body)?.path },
+        kind::RECONFIG => {
+            let wire::Reconfig { reason, before } = Record::from_exact_bytes(body)?;
+            let refused = (reason != 0).then(|| reject::reject(reason)).transpose()?;
+            Op::Reconfig { refused, before: Zxid(before) }
+        }
         kind::MULTI => return Err(CodecError::Nested),
         number => return Err(CodecError::Unknown { what: "operation", number }),
     })

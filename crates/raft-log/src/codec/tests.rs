@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use tree::{
     AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, Reject,
-    SessionId,
+    SessionId, Zxid,
 };
 
 use super::*;
@@ -34,6 +34,8 @@ fn every_op() -> Vec<Op<'static>> {
         Op::CloseSession,
         Op::ExpireSession { session: SessionId(-5), owner: Owner(u64::MAX) },
         Op::Reap { path: "/gone" },
+        Op::Reconfig { refused: None, before: Zxid(7) },
+        Op::Reconfig { refused: Some(Reject::NewConfigNoQuorum), before: Zxid::ZERO },
     ]
 }
 

@@ -1,10 +1,15 @@
 //! Changing who the members are, and who leads: asked of any server, done by the leader.
 //!
 //! New servers are taken in as learners; when they have caught up, one joint change makes
-//! them voters and removes or demotes others. What a leader leaves half done, the next one
-//! finishes: what is to become of each member stands in the membership itself.
+//! them voters and demotes others. What a leader leaves half done, the next one finishes:
+//! what is to become of each member stands in the membership itself. That goes for a server
+//! that is not there yet, too: it is a member, and votes when it has come and caught up.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use jute::Record as _;
 use openraft::{
@@ -19,17 +24,16 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     Role, ServerSpec, Shared,
     joining::{add_observers, join, read_member, wire_member},
+    plan::{Plan, has_caught_up, progress},
 };
 use crate::{
     generated::peer as wire,
     peer::{Kind, frame::Frame, link::Reply},
-    types::{Member, Types},
+    types::{Member, Membership, Types},
 };
 
-/// A member that is at most this many entries behind has caught up.
-const CAUGHT_UP_ENTRIES: u64 = 1000;
-/// How long a new server may take without any progress.
-const PROGRESS_MAX: Duration = Duration::from_secs(20);
+/// How long a server that was removed still gets the log, to know that it is.
+const LEAVING_FOR: Duration = Duration::from_secs(3);
 /// How long a change may take, for those who wait for it elsewhere.
 const CHANGE_MAX: Duration = Duration::from_secs(60);
 /// How long handing over may take.
@@ -37,7 +41,7 @@ const HAND_OVER_MAX: Duration = Duration::from_secs(3);
 /// How often the leader looks for changes that are half done.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// A member that was heard within this time is there.
-const HEARD_WITHIN: Duration = Duration::from_millis(1500);
+pub(super) const HEARD_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Other members than now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -63,9 +67,12 @@ pub enum ChangeError {
     /// Another change is under way.
     #[error("another change is under way")]
     InProgress,
-    /// A server is to be added that does not run, or cannot reach the leader.
-    #[error("server.{0} is not there: start it before it is added")]
-    NotThere(i64),
+    /// Too few of the servers that would vote are there and have the log.
+    #[error("no quorum of the new members is there and has the log")]
+    NoQuorum,
+    /// The leader is to vote no more and has given way: nothing is changed yet, ask the next.
+    #[error("the leader gave way to one that stays; nothing is changed yet")]
+    HandedOver,
     /// A server wants to be a member, and the configuration does not have its number.
     #[error("server.{0} is not in the configuration: add it with reconfig")]
     NotConfigured(i64),
@@ -87,11 +94,12 @@ impl ChangeError {
             Self::NoLeader => (1, 0),
             Self::WrongVersion(version) => (2, version.cast_signed()),
             Self::InProgress => (3, 0),
-            Self::NotThere(server) => (4, *server),
+            Self::NoQuorum => (4, 0),
             Self::NotConfigured(server) => (5, *server),
             Self::NumberInUse(..) => (6, 0),
             Self::Invalid(_) => (7, 0),
             Self::Failed(_) => (8, 0),
+            Self::HandedOver => (9, 0),
         }
     }
 
@@ -100,9 +108,10 @@ impl ChangeError {
             1 => Self::NoLeader,
             2 => Self::WrongVersion(reply.version.cast_unsigned()),
             3 => Self::InProgress,
-            4 => Self::NotThere(reply.version),
+            4 => Self::NoQuorum,
             5 => Self::NotConfigured(reply.version),
             7 => Self::Invalid(reply.text.to_owned()),
+            9 => Self::HandedOver,
             _ => Self::Failed(reply.text.to_owned()),
         }
     }
@@ -228,7 +237,8 @@ pub(super) fn is_heard(shared: &Shared, node: u64) -> bool {
 }
 
 async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u64, ChangeError> {
-    let Ok(_changing) = shared.changing.try_lock() else { return Err(ChangeError::InProgress) };
+    let Ok(_asked) = shared.asked.try_lock() else { return Err(ChangeError::InProgress) };
+    let _changing = shared.changing.lock().await;
     add_observers(shared).await?;
     let membership = shared.membership();
     let version = membership.log_id().as_ref().map_or(0, |at| at.index);
@@ -238,123 +248,36 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
     if membership.membership().get_joint_config().len() > 1 {
         return Err(ChangeError::InProgress);
     }
-    let plan = Plan::make(shared, &wanted)?;
+    let plan = Plan::make(shared, &wanted);
+    plan.wait_for_quorum(shared).await?;
+    plan.check_addresses(shared).await?;
+    if !plan.voters.contains(&shared.node) {
+        return give_way(shared, &plan).await;
+    }
     if !plan.add.is_empty() {
         let hidden = plan
             .add
             .iter()
             .map(|(node, member)| (*node, Member { hidden: true, ..member.clone() }));
         change(shared, ChangeMembers::AddNodes(hidden.collect())).await?;
-        for (node, member) in plan.add.iter().filter(|(_, member)| member.votes) {
-            if !caught_up(shared, *node).await {
-                let gone = plan.add.iter().map(|(node, _)| *node).collect();
-                change(shared, ChangeMembers::RemoveNodes(gone)).await?;
-                return Err(ChangeError::NotThere(member.server_id));
-            }
+        if !plan.caught_up(shared).await {
+            let gone = plan.add.iter().map(|(node, _)| *node).collect();
+            change(shared, ChangeMembers::RemoveNodes(gone)).await?;
+            return Err(ChangeError::NoQuorum);
         }
     }
-    let changed = change(shared, plan.joint()).await?;
-    if plan.remove.is_empty() {
-        return Ok(changed);
-    }
-    change(shared, ChangeMembers::RemoveNodes(plan.remove)).await
+    change(shared, plan.joint(shared)).await
 }
 
-/// What a change of the members consists of.
-#[derive(Default)]
-struct Plan {
-    add: Vec<(u64, Member)>,
-    set: Vec<(u64, Member)>,
-    promote: BTreeSet<u64>,
-    demote: BTreeSet<u64>,
-    remove: BTreeSet<u64>,
-}
-
-impl Plan {
-    fn make(shared: &Shared, wanted: &MemberChange) -> Result<Self, ChangeError> {
-        let membership = shared.membership();
-        let members = membership.membership();
-        let mut voters: BTreeSet<u64> = members.voter_ids().collect();
-        let mut plan = Self::default();
-        for server in &wanted.put {
-            let member = server.to_member(shared.cluster());
-            let mut known =
-                members.nodes().filter(|(_, known)| known.server_id == server.server_id);
-            let node = match known.next() {
-                Some((node, _)) => *node,
-                None => shared
-                    .candidates
-                    .find(server.server_id)
-                    .ok_or(ChangeError::NotThere(server.server_id))?,
-            };
-            if members.get_node(&node).is_none() {
-                plan.add.push((node, member.clone()));
-            }
-            plan.set.push((node, member));
-            let changes_role =
-                if server.votes { voters.insert(node) } else { voters.remove(&node) };
-            match (changes_role, server.votes) {
-                (true, true) => drop(plan.promote.insert(node)),
-                (true, false) => drop(plan.demote.insert(node)),
-                (false, _) => {}
-            }
-        }
-        for (node, member) in
-            members.nodes().filter(|(_, known)| wanted.remove.contains(&known.server_id))
-        {
-            plan.remove.insert(*node);
-            plan.set.push((*node, Member { hidden: true, votes: false, ..member.clone() }));
-            if voters.remove(node) {
-                plan.demote.insert(*node);
-            }
-        }
-        if voters.is_empty() {
-            return Err(ChangeError::Invalid("no server would be left that votes".to_owned()));
-        }
-        Ok(plan)
-    }
-
-    /// All of it but the removal of what is a voter until then.
-    fn joint(&self) -> ChangeMembers<u64, Member> {
-        ChangeMembers::Batch(vec![
-            ChangeMembers::SetNodes(self.set.iter().cloned().collect()),
-            ChangeMembers::AddVoterIds(self.promote.clone()),
-            ChangeMembers::RemoveVoters(self.demote.clone()),
-        ])
-    }
-}
-
-/// How far a member is, and the leader's last entry.
-fn progress(shared: &Shared, node: u64) -> Option<(u64, u64)> {
-    let metrics = shared.raft().metrics();
-    let metrics = metrics.borrow_watched();
-    let matched = metrics.replication.as_ref()?.get(&node)?.as_ref()?.index;
-    Some((matched, metrics.last_log_index?))
-}
-
-fn has_caught_up(shared: &Shared, node: u64) -> bool {
-    progress(shared, node).is_some_and(|(matched, last)| matched + CAUGHT_UP_ENTRIES >= last)
-}
-
-/// Waits until a new server has caught up; false when it makes no progress, or this
-/// server leads no more.
-async fn caught_up(shared: &Shared, node: u64) -> bool {
-    let (mut furthest, mut since) = (None, Instant::now());
-    while !has_caught_up(shared, node) {
-        let now = progress(shared, node).map(|(matched, _)| matched);
-        if now > furthest {
-            (furthest, since) = (now, Instant::now());
-        }
-        // A checkpoint on its way shows as signs of life only.
-        if is_heard(shared, node) && shared.status.borrow().role == Role::Leading {
-            since = since.max(Instant::now() - PROGRESS_MAX / 2);
-        }
-        if since.elapsed() > PROGRESS_MAX || shared.status.borrow().role != Role::Leading {
-            return false;
-        }
-        sleep(Duration::from_millis(50)).await;
-    }
-    true
+/// A leader that is to vote no more lets one of those lead that will.
+async fn give_way(shared: &Arc<Shared>, plan: &Plan) -> Result<u64, ChangeError> {
+    let membership = shared.membership();
+    let stays = |node: &u64| plan.voters.contains(node) && has_caught_up(shared, *node);
+    let mut stay = membership.membership().voter_ids().filter(stays);
+    let next = stay.find(|node| is_heard(shared, *node)).ok_or(ChangeError::NoQuorum)?;
+    let member = membership.membership().get_node(&next);
+    hand_over_locally(shared, member.map(|member| member.server_id)).await?;
+    Err(ChangeError::HandedOver)
 }
 
 /// Hands the lead to another server; waits until it has it.
@@ -393,9 +316,11 @@ fn successor(shared: &Shared, to: Option<i64>) -> Option<u64> {
 
 /// Runs for as long as the server does: as the leader it finishes what is half done.
 pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
+    let mut leaving = Leaving::default();
     loop {
         sleep(LOOK_EVERY).await;
         if shared.status.borrow().role != Role::Leading {
+            leaving.clear();
             continue;
         }
         let Ok(_changing) = shared.changing.try_lock() else { continue };
@@ -406,7 +331,7 @@ pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
         let members = membership.membership();
         let outcome = if members.get_joint_config().len() > 1 {
             change(&shared, ChangeMembers::AddVoterIds(BTreeSet::new())).await
-        } else if let Some(changes) = due(&shared, members) {
+        } else if let Some(changes) = due(&shared, members, &mut leaving) {
             change(&shared, changes).await
         } else {
             continue;
@@ -418,8 +343,15 @@ pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
     }
 }
 
+/// Members that do not count any more, and since when this leader knows.
+type Leaving = BTreeMap<u64, Instant>;
+
 /// What is to be done about members that are not yet, or no more, what they should be.
-fn due(shared: &Shared, members: &crate::types::Membership) -> Option<ChangeMembers<u64, Member>> {
+fn due(
+    shared: &Shared,
+    members: &Membership,
+    leaving: &mut Leaving,
+) -> Option<ChangeMembers<u64, Member>> {
     let voters: BTreeSet<u64> = members.voter_ids().collect();
     let is_learner = |node: u64| !voters.contains(&node);
     // A successor that has caught up takes the place of the one whose number it has.
@@ -443,9 +375,15 @@ fn due(shared: &Shared, members: &crate::types::Membership) -> Option<ChangeMemb
         ]));
     }
     // Those that were replaced or removed, and vote no more.
-    let gone: BTreeSet<u64> = members
-        .nodes()
-        .filter(|(node, member)| member.hidden && !member.votes && is_learner(**node))
+    let leaves =
+        |(node, member): &(&u64, &Member)| member.hidden && !member.votes && is_learner(**node);
+    let now = Instant::now();
+    let since = |(node, _): (&u64, &Member)| (*node, leaving.get(node).copied().unwrap_or(now));
+    let known: Leaving = members.nodes().filter(leaves).map(since).collect();
+    *leaving = known;
+    let gone: BTreeSet<u64> = leaving
+        .iter()
+        .filter(|(_, since)| since.elapsed() > LEAVING_FOR)
         .map(|(node, _)| *node)
         .collect();
     (!gone.is_empty()).then_some(ChangeMembers::RemoveNodes(gone))

@@ -152,24 +152,29 @@ struct Seen {
     leader: i64,
 }
 
-/// Runs for as long as the server does: whenever it is no member, or has moved, it looks for
-/// a cluster to join, or founds one with the others.
+/// Runs for as long as the server does: whenever it is no member, or no leader reaches it, it
+/// looks for a cluster to join, or founds one with the others.
 pub(crate) async fn found_or_join(shared: Arc<Shared>) {
     let mut since = None;
     let mut said = String::new();
     let mut is_news = true;
     loop {
-        if joining::is_member(&shared) && !joining::has_moved(&shared) {
+        let is_member = joining::is_member(&shared);
+        if is_member && !joining::is_lost(&shared) {
             since = None;
+            said.clear();
             sleep(LOOK_EVERY).await;
             continue;
         }
         let seen = probe(&shared).await;
-        if let Some(member) = seen.iter().find(|seen| seen.cluster != 0) {
+        // One that is a member, as far as it knows, has nothing to ask while nobody leads.
+        let may_tell = |seen: &&Seen| seen.cluster != 0 && (seen.leader >= 0 || !is_member);
+        if let Some(member) = seen.iter().find(may_tell) {
             // The leader takes new members, and who follows knows who that is.
             let leader = seen.iter().find(|seen| seen.server_id == member.leader);
-            joining::ask(&shared, leader.map_or(member.server_id, |leader| leader.server_id)).await;
-        } else if !shared.may_found {
+            let leader = leader.map_or(member.server_id, |leader| leader.server_id);
+            joining::ask(&shared, leader, &mut said).await;
+        } else if shared.cluster() == 0 && !shared.may_found {
             if mem::take(&mut is_news) {
                 tracing::warn!(
                     "this server's data was set aside as damaged: waiting for a server of its \

@@ -22,9 +22,8 @@ use crate::{
 const CANDIDATE_FOR: Duration = Duration::from_secs(10);
 /// How long the leader may take to take a server in.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a server that is at another address than the members know waits for the leader
-/// to reach it all the same.
-const MOVED_AFTER: Duration = Duration::from_secs(3);
+/// How long a member waits for a leader to reach it before it asks the others.
+const LOST_AFTER: Duration = Duration::from_secs(3);
 /// Servers that are remembered as wanting to be members.
 const CANDIDATES_MAX: usize = 64;
 
@@ -55,38 +54,41 @@ pub(super) fn is_member(shared: &Shared) -> bool {
     shared.membership().membership().get_node(&shared.node).is_some()
 }
 
-/// Whether the members have this server at another address than its configuration, and the
-/// leader does not reach it there. (After a reconfig the configuration may be the older one.)
-pub(super) fn has_moved(shared: &Shared) -> bool {
-    let membership = shared.membership();
-    let own = shared.servers.iter().find(|server| server.server_id == shared.server_id);
-    let (Some(known), Some(own)) = (membership.membership().get_node(&shared.node), own) else {
-        return false;
-    };
+/// Whether no leader reaches this server: the members have it at another address than its
+/// configuration (after a reconfig that may be the older one), or it was removed while it was
+/// away, or there is no leader.
+pub(super) fn is_lost(shared: &Shared) -> bool {
     let silence = shared.contact_age().unwrap_or_else(|| shared.started.elapsed());
-    known.addresses != own.addresses && silence > MOVED_AFTER
+    silence > LOST_AFTER
 }
 
-/// Asks a server to be taken in.
-pub(super) async fn ask(shared: &Shared, server_id: i64) {
+/// Asks a server to be taken in. What comes of it is said when it is not what was `said`.
+pub(super) async fn ask(shared: &Shared, server_id: i64, said: &mut String) {
     let find = |id: i64| shared.servers.iter().find(|server| server.server_id == id);
     let (Some(server), Some(own)) = (find(server_id), find(shared.server_id)) else { return };
     let link = shared.links.to(Wanted::Server(server_id), &server.addresses);
     let own = own.to_member(shared.cluster());
     let member = wire_member(shared.node, &own);
     let answer = link.call(Kind::Join, &wire::Join { member }, PATIENCE).await;
-    let text = match answer {
+    let refusal = match answer {
         Ok(frame) => frame.record::<wire::ChangeReply<'_>>().map_or_else(
-            |error| error.to_string(),
-            |reply| if reply.outcome == 0 { String::new() } else { reply.text.to_owned() },
+            |error| Some(error.to_string()),
+            |reply| (reply.outcome != 0).then(|| reply.text.to_owned()),
         ),
-        Err(error) => error.to_string(),
+        Err(error) => Some(error.to_string()),
     };
-    if text.is_empty() {
-        tracing::info!("asked server.{server_id} to be taken in: waiting for the log");
-    } else {
-        tracing::warn!("server.{server_id} does not take this server in yet: {text}");
+    let text = refusal.as_ref().map_or_else(
+        || format!("asked server.{server_id} to be taken in: waiting for the log"),
+        |refusal| format!("server.{server_id} does not take this server in: {refusal}"),
+    );
+    if *said == text {
+        return;
     }
+    match refusal {
+        None => tracing::info!("{text}"),
+        Some(_) => tracing::warn!("{text}"),
+    }
+    *said = text;
 }
 
 pub(super) fn wire_member(node: u64, member: &Member) -> wire::Member<'_> {
@@ -132,9 +134,10 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
         let moved = Member { addresses, spec, ..known.clone() };
         return change(shared, openraft::ChangeMembers::SetNodes([(node, moved)].into())).await;
     }
+    let is_leaving = |member: &Member| member.hidden && !member.votes;
     let same: Vec<(u64, Member)> = members
         .nodes()
-        .filter(|(_, member)| member.server_id == joining.server_id)
+        .filter(|(_, member)| member.server_id == joining.server_id && !is_leaving(member))
         .map(|(node, member)| (*node, member.clone()))
         .collect();
     let Some((_, known)) = same.first() else {
@@ -148,7 +151,10 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
     let voters: Vec<u64> = members.voter_ids().collect();
     let learners = same.iter().map(|(node, _)| *node).filter(|node| !voters.contains(node));
     let learners: std::collections::BTreeSet<u64> = learners.collect();
-    let member = Member { votes: known.votes, hidden: false, ..joining };
+    // The configuration says what it is; where it is it knows better.
+    let tells = joining.votes == known.votes && joining.addresses != known.addresses;
+    let spec = if tells { joining.spec.clone() } else { known.spec.clone() };
+    let member = Member { votes: known.votes, hidden: false, spec, ..joining };
     tracing::info!(
         server = member.server_id,
         "taking in a server that came with an empty disk; it counts once it has caught up"

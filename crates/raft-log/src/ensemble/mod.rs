@@ -9,6 +9,7 @@ mod founding;
 mod joining;
 mod lost_leader;
 mod members;
+mod plan;
 mod report;
 mod shared;
 mod status;

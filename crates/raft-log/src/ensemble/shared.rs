@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) receiving: tokio::sync::Mutex<()>,
     /// Held while what was promised for the founding of the cluster is changed.
     pub(super) founding: tokio::sync::Mutex<()>,
+    /// Held while somebody's request for other members is carried out.
+    pub(super) asked: tokio::sync::Mutex<()>,
     /// Held while the members are changed.
     pub(crate) changing: tokio::sync::Mutex<()>,
     pub(super) started: Instant,
@@ -124,6 +126,7 @@ impl Shared {
             candidates: Candidates::default(),
             receiving: tokio::sync::Mutex::default(),
             founding: tokio::sync::Mutex::default(),
+            asked: tokio::sync::Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             started: Instant::now(),
             ends_at_once: Mutex::default(),
@@ -214,7 +217,12 @@ impl Shared {
     /// How long ago this server was in touch with a quorum.
     pub(crate) fn contact_age(&self) -> Option<Duration> {
         let leads = self.status.borrow().role == Role::Leading;
-        if leads { self.quorum_age().or_else(|| self.contact.age()) } else { self.contact.age() }
+        if let Some(age) = self.quorum_age().filter(|_| leads) {
+            // A leader that gives way goes on from there: who serves asks all the time.
+            self.contact.heard(age);
+            return Some(age);
+        }
+        self.contact.age()
     }
 
     /// Whether a quorum has lost the leader of the term before this one.

@@ -416,3 +416,27 @@ impl<'a> Record<'a> for Reap<'a> {
         jute::put_ustring(out, self.path);
     }
 }
+
+/// 13: a client's change of the members was made, or refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reconfig {
+    /// Why it was refused, as in Reject; 0 if it was not.
+    pub reason: i32,
+    /// The version of the configuration before.
+    pub before: i64,
+}
+
+impl<'a> Record<'a> for Reconfig {
+    const BYTES_MIN: usize = 12;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, reason) = jute::int("reason", input)?;
+        let (input, before) = jute::long("before", input)?;
+        Ok((input, Self { reason, before }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<12>(out, |run| {
+            run.int(self.reason);
+            run.long(self.before);
+        });
+    }
+}

@@ -22,6 +22,9 @@ pub struct EnsembleConfig {
     pub local_sessions: LocalSessionsMode,
     /// `initLimit` and `syncLimit`, in ticks: of no effect, but `conf` shows them.
     pub limits: (i64, i64),
+    /// `standaloneEnabled`: one participant would not be an ensemble, so that there must
+    /// always be two.
+    pub standalone_enabled: bool,
 }
 
 /// `localSessionsEnabled` and `localSessionsUpgradingEnabled`.
@@ -99,6 +102,7 @@ pub(super) fn config(
         read_only_mode: raw.flag("readonlymode.enabled", false),
         local_sessions: local_sessions(raw),
         limits,
+        standalone_enabled: alone_allowed,
     }))
 }
 

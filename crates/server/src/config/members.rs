@@ -1,8 +1,7 @@
 //! The `server.N` lines: who belongs to the ensemble.
 //!
 //! `server.<id>=<address>[|<address>…][;[<client host>:]<client port>]`, an address being
-//! `host:peerPort:electionPort[:participant|observer]`. They are read in full now, so that
-//! a file that a later release will take is not wrong today.
+//! `host:peerPort:electionPort[:participant|observer]`. A reconfig describes servers alike.
 
 use super::{
     error::ConfigError,
@@ -72,63 +71,84 @@ pub(super) fn members(raw: &RawConfig) -> Result<Vec<Member>, ConfigError> {
 
 fn member(id: &str, setting: &Setting) -> Result<Member, ConfigError> {
     let key = format!("server.{id}");
-    let refused = |why: &str| setting.refused(&key, why);
-    let id = id.parse().map_err(|_| refused("the server's id is not a number"))?;
-    parse_member(id, &setting.value).map_err(refused)
+    let id = id.parse().map_err(|_| setting.refused(&key, "the server's id is not a number"))?;
+    Member::parse(id, &setting.value).map_err(|wrong| setting.refused(&key, &wrong.to_string()))
 }
 
-/// Reads what follows `server.<id>=`.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn parse_member(id: i64, text: &str) -> Result<Member, &'static str> {
-    let mut parts = text.split(';');
-    let peers = parts.next().unwrap_or_default();
-    let client = match parts.next().map(str::trim) {
-        Some(client) => Some(client_address(client).ok_or("expected ;[host:]clientPort")?),
-        None => None,
-    };
-    if parts.next().is_some() {
-        return Err("more than one client address");
-    }
-    let mut addresses = Vec::new();
-    let mut roles = Vec::new();
-    for peer in peers.split('|') {
-        let (address, role) = peer_address(peer.trim())
-            .ok_or("expected host:peerPort:electionPort[:participant|observer]")?;
-        if address.peer_port == address.election_port {
-            return Err("peer port and election port must differ");
+/// Why a text does not describe a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum WrongServer {
+    /// It has another form.
+    #[error("{0}")]
+    Text(&'static str),
+    /// It has the form, but for a number that cannot be a port.
+    #[error("ports are from 0 to 65535")]
+    Port,
+}
+
+const ADDRESS: WrongServer =
+    WrongServer::Text("expected host:peerPort:electionPort[:participant|observer]");
+const CLIENT: WrongServer = WrongServer::Text("expected ;[host:]clientPort");
+
+impl Member {
+    /// Reads what stands behind `server.N=`.
+    ///
+    /// # Errors
+    /// [`WrongServer`], for the first thing that is wrong.
+    pub(crate) fn parse(id: i64, text: &str) -> Result<Self, WrongServer> {
+        let mut parts = text.split(';');
+        let peers = parts.next().unwrap_or_default();
+        let client = parts.next().map(|client| client_address(client.trim())).transpose()?;
+        if parts.next().is_some() {
+            return Err(WrongServer::Text("more than one client address"));
         }
-        addresses.push(address);
-        roles.push(role);
+        let mut addresses = Vec::new();
+        let mut roles = Vec::new();
+        for peer in peers.split('|') {
+            let (address, role) = peer_address(peer.trim())?;
+            if address.peer_port == address.election_port {
+                return Err(WrongServer::Text("peer port and election port must differ"));
+            }
+            addresses.push(address);
+            roles.push(role);
+        }
+        if roles.iter().any(|role| *role != roles[0]) {
+            return Err(WrongServer::Text("all addresses of a server must have the same role"));
+        }
+        Ok(Self { id, addresses, role: roles[0], client })
     }
-    if roles.iter().any(|role| *role != roles[0]) {
-        return Err("all addresses of a server must have the same role");
-    }
-    Ok(Member { id, addresses, role: roles[0], client })
 }
 
-fn peer_address(text: &str) -> Option<(PeerAddress, Role)> {
-    let (host, rest) = split_host(text)?;
-    let mut fields = rest.split(':');
-    let peer_port = fields.next()?.parse().ok()?;
-    let election_port = fields.next()?.parse().ok()?;
-    let role = match fields.next() {
-        None => Role::Participant,
-        Some(role) if role.eq_ignore_ascii_case("participant") => Role::Participant,
-        Some(role) if role.eq_ignore_ascii_case("observer") => Role::Observer,
-        Some(_) => return None,
+fn peer_address(text: &str) -> Result<(PeerAddress, Role), WrongServer> {
+    let (host, rest) = split_host(text).ok_or(ADDRESS)?;
+    let fields: Vec<&str> = rest.split(':').collect();
+    let (peer, election, role) = match fields[..] {
+        [peer, election] => (peer, election, "participant"),
+        [peer, election, role] => (peer, election, role),
+        _ => return Err(ADDRESS),
     };
-    let host = host.to_owned();
-    fields.next().is_none().then_some((PeerAddress { host, peer_port, election_port }, role))
+    let (peer_port, election_port) = (port(peer, ADDRESS)?, port(election, ADDRESS)?);
+    let role = if role.eq_ignore_ascii_case("participant") {
+        Role::Participant
+    } else if role.eq_ignore_ascii_case("observer") {
+        Role::Observer
+    } else {
+        return Err(ADDRESS);
+    };
+    Ok((PeerAddress { host: host.to_owned(), peer_port, election_port }, role))
 }
 
-fn client_address(text: &str) -> Option<ClientAddress> {
-    if let Ok(port) = text.parse() {
-        return Some(ClientAddress { host: "0.0.0.0".into(), port });
-    }
-    let (host, port) = split_host(text)?;
-    Some(ClientAddress { host: host.to_owned(), port: port.parse().ok()? })
+fn client_address(text: &str) -> Result<ClientAddress, WrongServer> {
+    let (host, number) = match split_host(text) {
+        Some((host, number)) => (host, number),
+        None => ("0.0.0.0", text),
+    };
+    Ok(ClientAddress { host: host.to_owned(), port: port(number, CLIENT)? })
+}
+
+fn port(text: &str, wrong: WrongServer) -> Result<u16, WrongServer> {
+    let number: i32 = text.parse().map_err(|_| wrong)?;
+    u16::try_from(number).map_err(|_| WrongServer::Port)
 }
 
 /// The host, which may be an IPv6 address in brackets, and what follows its colon.

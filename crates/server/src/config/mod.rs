@@ -23,7 +23,8 @@ use std::path::{Path, PathBuf};
 pub use document::document;
 pub use ensemble::{EnsembleConfig, LocalSessionsMode};
 pub use error::{ConfigError, Place};
-pub use members::{ClientAddress, Member, PeerAddress, Role, parse_member};
+pub(crate) use members::WrongServer;
+pub use members::{ClientAddress, Member, PeerAddress, Role};
 pub use typed::{AdminServer, Checkpoints, Config, Containers, Whitelist};
 
 use raw::RawConfig;

@@ -88,6 +88,7 @@ fn creates_ephemeral(op: &Op<'_>) -> bool {
         | Op::SetAcl { .. }
         | Op::Check { .. }
         | Op::Reject(_)
+        | Op::Reconfig { .. }
         | Op::OpenSession { .. }
         | Op::AttachSession { .. }
         | Op::CloseSession

@@ -21,7 +21,7 @@ use crate::{
         EnsembleOverview, EnsembleView, Leading, Metrics,
         metrics::{Counter, Duty, Summary},
     },
-    config::{self, Member},
+    config::Member,
     measured::milliseconds,
     service::Service,
 };
@@ -218,7 +218,7 @@ impl Ensemble {
         let shown = status.members.members.iter().filter(|member| member.shown);
         let known = |member: &MemberView| {
             // What cannot be read was never in a configuration of ours.
-            config::parse_member(member.server.server_id, &member.server.spec).ok()
+            Member::parse(member.server.server_id, &member.server.spec).ok()
         };
         EnsembleView {
             me: me.clone(),

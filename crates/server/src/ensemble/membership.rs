@@ -1,8 +1,9 @@
 //! The members: from `zoo.cfg` to the log, and from the log to `/zookeeper/config`.
 
-use std::{fmt::Write, sync::Arc};
+use std::{fmt::Write, net::IpAddr, sync::Arc};
 
 use raft_log::{Members, ServerSpec, transport::Tcp};
+use session::auth::address_text;
 
 use crate::config::{EnsembleConfig, Member, PeerAddress, Role};
 
@@ -26,7 +27,7 @@ pub(crate) fn raft_config(
     }
 }
 
-fn server_spec(member: &Member) -> ServerSpec {
+pub(crate) fn server_spec(member: &Member) -> ServerSpec {
     let addresses = member.addresses.iter();
     ServerSpec {
         server_id: member.id,
@@ -37,17 +38,19 @@ fn server_spec(member: &Member) -> ServerSpec {
 }
 
 /// A member as the configuration shows it:
-/// `host:peerPort:electionPort:role[;clientHost:clientPort]`.
+/// `host:peerPort:electionPort[|…]:role[;clientHost:clientPort]`.
 pub(crate) fn spec(member: &Member) -> String {
     let role = match member.role {
         Role::Participant => "participant",
         Role::Observer => "observer",
     };
     let address = |PeerAddress { host, peer_port, election_port }: &PeerAddress| {
-        format!("{}:{election_port}:{role}", joined(host, *peer_port))
+        format!("{}:{election_port}", joined(host, *peer_port))
     };
-    let addresses: Vec<String> = member.addresses.iter().map(address).collect();
-    let mut text = addresses.join("|");
+    let mut addresses: Vec<&PeerAddress> = member.addresses.iter().collect();
+    addresses.sort_by_key(|address| &address.host);
+    let addresses: Vec<String> = addresses.into_iter().map(address).collect();
+    let mut text = format!("{}:{role}", addresses.join("|"));
     if let Some(client) = &member.client {
         text.push(';');
         text += &joined(&client.host, client.port);
@@ -55,18 +58,30 @@ pub(crate) fn spec(member: &Member) -> String {
     text
 }
 
-/// Compat: an IPv6 address is written in brackets.
+/// An IPv6 address is written in brackets, in full as Java does.
 fn joined(host: &str, port: u16) -> String {
-    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    match host.parse::<IpAddr>() {
+        Ok(address @ IpAddr::V6(_)) => format!("[{}]:{port}", address_text(address)),
+        Ok(IpAddr::V4(_)) | Err(_) => format!("{host}:{port}"),
+    }
 }
 
-/// The text of `/zookeeper/config`: a line for each member, then the version.
+/// What `/zookeeper/config` shows before its version: a line for each server, in order of
+/// their numbers.
 pub(crate) fn config_text(members: &Members) -> String {
     let mut text = String::new();
-    for member in members.members.iter().filter(|member| member.shown) {
+    for server in shown(members) {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "server.{}={}", member.server.server_id, member.server.spec);
+        let _ = writeln!(text, "server.{}={}", server.server_id, server.spec);
     }
-    let _ = write!(text, "version={:x}", members.version());
     text
+}
+
+/// The servers of the configuration, each once: the successor of one whose disk was lost has
+/// its number, and shows when its predecessor has gone.
+pub(crate) fn shown(members: &Members) -> Vec<&ServerSpec> {
+    let shown = members.members.iter().filter(|member| member.shown);
+    let mut servers: Vec<&ServerSpec> = shown.map(|member| &member.server).collect();
+    servers.dedup_by_key(|server| server.server_id);
+    servers
 }

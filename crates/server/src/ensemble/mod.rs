@@ -9,7 +9,10 @@
 mod barriers;
 mod figures;
 mod membership;
+mod new_members;
+mod own_port;
 mod read_only;
+mod reconfig;
 mod serving;
 
 use std::{
@@ -24,10 +27,10 @@ use raft_log::{ChangeError, FromPeer, PeerMessage, RaftLog, Report, Role, Status
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
-    time::{MissedTickBehavior, interval, sleep, timeout},
+    time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::{admin::Mode, service::Service};
+use crate::{admin::Mode, config::EnsembleConfig, service::Service};
 
 use figures::Figures;
 use serving::ServingCell;
@@ -35,6 +38,8 @@ use serving::ServingCell;
 pub(crate) use barriers::{Barriers, run as pass_barriers};
 pub(crate) use figures::keep_figures;
 pub(crate) use membership::{config_text, raft_config};
+pub(crate) use own_port::OwnPort;
+pub(crate) use reconfig::{Request, reconfigure};
 pub(crate) use serving::Serving;
 
 /// How long one attempt to catch up may take before it is made again.
@@ -43,8 +48,23 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 const HAND_OVER_KNOWN_MAX: Duration = Duration::from_secs(3);
 /// How often a server looks whether it is still in touch.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a server that was removed still serves: who asked it for that gets the answer.
+const REMOVED_FOR: Duration = Duration::from_millis(500);
 /// Between two attempts to catch up.
 const PAUSE: Duration = Duration::from_millis(20);
+
+/// What this server is to the members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// One of them.
+    Inside,
+    /// It is to vote and does not count yet: it is new, or its disk is, and it takes the place
+    /// of another one. Until then losing one more server may be one too many, so that it does
+    /// not say that it serves.
+    YetToVote,
+    /// None of them: it was not added yet, or it was removed.
+    Outside,
+}
 
 /// This server's place among the others.
 #[derive(Debug)]
@@ -58,13 +78,21 @@ pub(crate) struct Ensemble {
     /// Syncs that wait until this server has caught up.
     pub(crate) barriers: Barriers,
     figures: Figures,
+    /// `standaloneEnabled`: two participants must always be left.
+    standalone_enabled: bool,
 }
 
 impl Ensemble {
     /// A server that does not serve yet.
-    pub(crate) fn new(log: Arc<RaftLog>) -> Self {
-        let (serving, leading) = (ServingCell::default(), AtomicBool::new(false));
-        Self { log, serving, leading, barriers: Barriers::default(), figures: Figures::new() }
+    pub(crate) fn new(log: Arc<RaftLog>, config: &EnsembleConfig) -> Self {
+        Self {
+            log,
+            serving: ServingCell::default(),
+            leading: AtomicBool::new(false),
+            barriers: Barriers::default(),
+            figures: Figures::new(),
+            standalone_enabled: config.standalone_enabled,
+        }
     }
 
     /// Which clients are served.
@@ -118,14 +146,17 @@ impl Ensemble {
         })
     }
 
-    /// Whether this server is to vote and does not count yet: it is new, or its disk is, and
-    /// it takes the place of another one. Until then losing one more server may be one too
-    /// many, so that it does not say that it serves.
-    fn is_yet_to_vote(&self) -> bool {
+    /// Whether this server may serve, as far as the members go.
+    fn place(&self) -> Place {
         let status = self.log.status();
         let status = status.borrow();
         let own = status.members.members.iter().find(|one| one.node == self.log.origin().node);
-        own.is_none_or(|own| own.server.votes && !own.voting)
+        match own {
+            None => Place::Outside,
+            Some(own) if own.server.votes && !own.voting => Place::YetToVote,
+            Some(own) if !own.server.votes && !own.shown => Place::Outside,
+            Some(_) => Place::Inside,
+        }
     }
 
     fn is_out_of_touch(&self, patience: Duration) -> bool {
@@ -162,15 +193,27 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
         ensemble.set_serving(true, service);
         let zxid = service.core.read().last_zxid();
         tracing::info!(mode = ensemble.mode().name(), %zxid, "serving clients");
-        while !ensemble.is_out_of_touch(patience) {
+        let mut removed = None;
+        while !ensemble.is_out_of_touch(patience)
+            && removed.is_none_or(|since: Instant| since.elapsed() < REMOVED_FOR)
+        {
             follow_leadership(service, ensemble, &mut status).await;
+            let outside = ensemble.place() == Place::Outside;
+            removed = outside.then(|| removed.unwrap_or_else(Instant::now));
         }
         ensemble.leading.store(false, Ordering::Release);
         ensemble.set_serving(false, service);
-        tracing::warn!(
-            after_ms = shortest,
-            "out of touch with a quorum: clients are sent away to other servers"
-        );
+        if removed.is_some() {
+            tracing::warn!(
+                "this server was removed from the configuration: clients are sent away to other \
+                 servers. It can be stopped, or added again with reconfig"
+            );
+        } else {
+            tracing::warn!(
+                after_ms = shortest,
+                "out of touch with a quorum: clients are sent away to other servers"
+            );
+        }
         service.core.links.drop_all();
     }
 }
@@ -181,7 +224,7 @@ async fn get_in_touch(ensemble: &Ensemble, patience: Duration) {
     loop {
         // The log ends last, so that its channel is there.
         let _ = status.wait_for(|status| status.leader.is_some()).await;
-        let not_yet = ensemble.is_out_of_touch(patience) || ensemble.is_yet_to_vote();
+        let not_yet = ensemble.is_out_of_touch(patience) || ensemble.place() != Place::Inside;
         if !not_yet && ensemble.catch_up().await {
             return;
         }

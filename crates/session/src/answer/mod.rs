@@ -81,7 +81,7 @@ pub fn answer_frame(
     match parsed.action {
         Action::Local(local) => answer_local(parsed.xid, &local, asker, reader, out),
         Action::Close => After::Close,
-        Action::Write { .. } | Action::Auth { .. } => {
+        Action::Write { .. } | Action::Reconfig(_) | Action::Auth { .. } => {
             unreachable!("writes and auth packets are not answered from the state")
         }
     }

@@ -11,11 +11,13 @@ mod multi;
 mod tests;
 
 use jute::Record;
-use proto::{Acl, CreateRequest, CreateTtlRequest, OpCode, Request, RequestHeader};
+use proto::{
+    Acl, CreateRequest, CreateTtlRequest, OpCode, ReconfigRequest, Request, RequestHeader,
+};
 use tree::{AclEntry, Op, Permissions, Query, Reject, Zxid};
 
 use crate::{
-    action::{Action, Local, Read, ReadWatch, Refusal, SetWatches, Settings, StatPart},
+    action::{Action, Local, Read, ReadWatch, Reconfig, Refusal, SetWatches, Settings, StatPart},
     watch::{AddWatchMode, WatcherType},
 };
 
@@ -78,8 +80,7 @@ fn action<'a>(request: Request<'a>, settings: &Settings) -> Action<'a> {
         }
         Request::Multi(r) => multi::writes(r, settings),
         Request::MultiRead(r) => Action::Local(multi::reads(&r)),
-        // A server that stands alone has no ensemble to reconfigure.
-        Request::Reconfig(_) if settings.reconfig_enabled => rejected(Reject::Unimplemented),
+        Request::Reconfig(r) if settings.reconfig_enabled => reconfig(r),
         Request::Reconfig(_) => rejected(Reject::ReconfigDisabled),
         Request::CloseSession => write(Op::CloseSession, ReplyShape::Empty),
         Request::Exists(r) => read(exists(r.path, r.watch)),
@@ -163,6 +164,15 @@ fn plain_create<'a>(kind: CreateKind, r: CreateRequest<'a>) -> Create<'a> {
 fn ttl_create<'a>(r: CreateTtlRequest<'a>) -> Create<'a> {
     let kind = CreateKind::Ttl { ttl_ms: r.ttl };
     Create { kind, path: r.path, data: r.data, acl: entries(r.acl), flags: r.flags }
+}
+
+const fn reconfig<'a>(r: ReconfigRequest<'a>) -> Action<'a> {
+    Action::Reconfig(Reconfig {
+        joining: r.joining_servers,
+        leaving: r.leaving_servers,
+        members: r.new_members,
+        version: r.current_config_id,
+    })
 }
 
 /// An ACL as the tree takes it. A null scheme or id is an empty one: invalid as well.

@@ -20,7 +20,9 @@ fn show(request: &Bytes, settings: &Settings) -> String {
             format!("refused: {:?}, {:?}, {:?}", refusal.code, refusal.zxid, refusal.then)
         }
         Action::Local(local) => format!("{local:?}"),
-        action @ (Action::Auth { .. } | Action::Close) => format!("{action:?}"),
+        action @ (Action::Auth { .. } | Action::Reconfig(_) | Action::Close) => {
+            format!("{action:?}")
+        }
     }
 }
 
@@ -266,11 +268,12 @@ fn modes_and_types_of_watches() {
 }
 
 #[test]
-fn reconfig_is_off_or_has_no_ensemble() {
+fn reconfig_is_off_or_left_to_the_ensemble() {
     let request = well_formed(16);
     let enabled = Settings { reconfig_enabled: true, ..Settings::default() };
     assert_eq!(show(&request, &Settings::default()), "rejected: ReconfigDisabled");
-    assert_eq!(show(&request, &enabled), "rejected: Unimplemented");
+    expect!["Reconfig(Reconfig { joining: None, leaving: None, members: None, version: -1 })"]
+        .assert_eq(&show(&request, &enabled));
 }
 
 /// What a create makes, shortened to its mode.
@@ -282,9 +285,11 @@ fn mode_of(request: &Bytes, settings: &Settings) -> String {
             other => format!("{other:?} -> {shape:?}"),
         },
         Action::Write { op: Op::Reject(reject), .. } => format!("rejected: {reject:?}"),
-        other @ (Action::Write { .. } | Action::Local(_) | Action::Auth { .. } | Action::Close) => {
-            format!("{other:?}")
-        }
+        other @ (Action::Write { .. }
+        | Action::Local(_)
+        | Action::Auth { .. }
+        | Action::Reconfig(_)
+        | Action::Close) => format!("{other:?}"),
     }
 }
 

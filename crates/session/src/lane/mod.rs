@@ -56,6 +56,8 @@ pub struct Lane {
     barriers: u64,
     /// Those up to this number are passed.
     barriers_passed: u64,
+    /// A reconfig is owed whose command is not in the log's hands yet.
+    reconfiguring: bool,
 }
 
 /// How far a connection has come, as the lane knows it.
@@ -160,6 +162,19 @@ impl Lane {
         self.owed.push_back(Owed::Write { xid, shape });
     }
 
+    /// Notes that the members are being changed, and that a command with shape
+    /// [`ReplyShape::Config`] goes to the log when they are. Until its outcome is here
+    /// [`Self::awaits_reconfig`], and no write may be expected: it would overtake that command.
+    pub fn expect_reconfig(&mut self, xid: i32) {
+        self.reconfiguring = true;
+        self.expect_write(xid, ReplyShape::Config);
+    }
+
+    /// Whether a reconfig is not answered yet.
+    pub fn awaits_reconfig(&self) -> bool {
+        self.reconfiguring
+    }
+
     /// Takes back the last [`Self::expect_write`] or [`Self::expect_welcome`]: the log
     /// had no room.
     pub fn retract(&mut self) {
@@ -238,6 +253,7 @@ impl Lane {
         match self.owed.pop_front() {
             Some(Owed::Write { xid, shape }) => {
                 self.writes -= 1;
+                self.reconfiguring &= shape != ReplyShape::Config;
                 self.last_zxid = outcome.zxid;
                 if outcome.result == Err(Reject::SessionMoved) {
                     self.close();

@@ -88,6 +88,7 @@ fn put_element(out: &mut BytesMut, reply: &Reply, shape: ElementShape) {
             Reply::Created { .. }
             | Reply::Done
             | Reply::Stat(_)
+            | Reply::Config { .. }
             | Reply::Multi(_)
             | Reply::Attached { .. }
             | Reply::Closed(_),

@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use jute::Record;
-use proto::{Create2Response, CreateResponse, ErrorCode};
+use proto::{Create2Response, CreateResponse, ErrorCode, GetDataResponse};
 use tree::{Outcome, Reject, Reply, Stat, Zxid};
 
 use super::{multi, put_header, put_reply, wire_stat};
@@ -33,15 +33,25 @@ pub fn put_outcome(out: &mut BytesMut, xid: i32, outcome: &Outcome, shape: &Repl
         (ReplyShape::Stat, Reply::Stat(stat)) => {
             put_reply(out, xid, zxid, ErrorCode::Ok, |out| wire_stat(stat).encode(out));
         }
+        (ReplyShape::Config, Reply::Config { data, stat }) => {
+            put_reply(out, xid, zxid, ErrorCode::Ok, |out| {
+                GetDataResponse { data: Some(data), stat: wire_stat(stat) }.encode(out);
+            });
+        }
         (ReplyShape::Multi(shapes), Reply::Multi(result)) => {
             // Compat(multi-error): a failed multi is a success by its header; its elements tell.
             put_reply(out, xid, zxid, ErrorCode::Ok, |out| multi::put_result(out, result, shapes));
         }
         (
-            ReplyShape::Path | ReplyShape::PathAndStat | ReplyShape::Stat | ReplyShape::Multi(_),
+            ReplyShape::Path
+            | ReplyShape::PathAndStat
+            | ReplyShape::Stat
+            | ReplyShape::Config
+            | ReplyShape::Multi(_),
             Reply::Created { .. }
             | Reply::Done
             | Reply::Stat(_)
+            | Reply::Config { .. }
             | Reply::Multi(_)
             | Reply::Attached { .. }
             | Reply::Closed(_),

@@ -90,6 +90,7 @@ impl State {
             Op::ExpireSession { session, owner } => {
                 self.expire_session(request, *session, *owner, changes)
             }
+            Op::Reconfig { refused, before } => self.reconfig(request, *refused, *before, changes),
             Op::Reap { path } => self.reap(request, path, changes),
         }
     }

@@ -57,6 +57,7 @@ impl State {
             | Op::AttachSession { .. }
             | Op::CloseSession
             | Op::ExpireSession { .. }
+            | Op::Reconfig { .. }
             | Op::Reap { .. } => Err(Reject::Marshalling),
         }
     }
@@ -76,6 +77,7 @@ fn may_be_element(op: &Op<'_>) -> bool {
         | Op::AttachSession { .. }
         | Op::CloseSession
         | Op::ExpireSession { .. }
+        | Op::Reconfig { .. }
         | Op::Reap { .. } => false,
     }
 }

@@ -93,6 +93,7 @@ impl Model {
             Op::CloseSession => self.close(session, owner),
             Op::ExpireSession { session, owner } => self.close(*session, *owner),
             Op::Reap { path } => self.reap(path),
+            Op::Reconfig { .. } => unreachable!("the model knows no members"),
             Op::Reject(reject) => Err(*reject),
         }
     }

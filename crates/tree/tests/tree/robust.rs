@@ -9,7 +9,7 @@ use proptest::{
 };
 use tree::{
     AclEntry, Command, CommandFlags, CreateMode, Identity, Millis, Op, Owner, Permissions, Query,
-    Reject, SessionId, State,
+    Reject, SessionId, State, Zxid,
 };
 
 /// Owned stand-ins for what a command borrows.
@@ -77,7 +77,7 @@ fn op(wild: &Wild, nested: bool) -> Op<'_> {
     let data = wild.data.as_deref();
     let version = if wild.number % 2 == 0 { -1 } else { wild.number };
     let some_path = (wild.number % 5 != 0).then_some(path);
-    match wild.kind % 13 {
+    match wild.kind % 14 {
         0..=3 => Op::Create { path, data, acl, mode: wild.mode },
         4 => Op::Delete { path, version },
         5 => Op::SetData { path: some_path, data, version },
@@ -88,6 +88,7 @@ fn op(wild: &Wild, nested: bool) -> Op<'_> {
         9 => Op::AttachSession { timeout_ms: wild.number },
         10 => Op::CloseSession,
         11 => Op::ExpireSession { session: SessionId(wild.session), owner: Owner(1) },
+        12 => Op::Reconfig { refused: None, before: Zxid(i64::from(wild.number % 3)) },
         _ => Op::Reap { path },
     }
 }

@@ -9,6 +9,8 @@
 //! - `delete PATH [VERSION]`, `set PATH DATA [VERSION]`, `setacl PATH LIST [VERSION]`,
 //!   `check PATH VERSION`, `multi OP ; OP ; ..`, `reject`;
 //! - `open MS`, `attach MS`, `close`, `expire SESSION.OWNER`, `reap PATH`;
+//! - `members SERVER..`, what the log says of them; `reconfig VERSION [refused]`, the version
+//!   that the configuration had in decimal digits;
 //! - `get`, `stat`, `ls`, `getacl`, `count` with a PATH (`""` is the empty path), and
 //!   `ephemerals [PREFIX]`;
 //! - `time MS`, `term N`, `flags [skip] [quota] [digest] [sasl] [x509] [local]`, `due`.
@@ -17,7 +19,7 @@ use std::fmt::Write as _;
 
 use tree::{
     AclEntry, Answer, Change, Command, CommandFlags, CreateMode, Identity, Millis, MultiOutcome,
-    Op, Owner, Permissions, Query, Reject, Reply, SessionId, Stat, State,
+    Op, Outcome, Owner, Permissions, Query, Reject, Reply, SessionId, Stat, State, Zxid,
 };
 
 /// A state and the circumstances of the next command.
@@ -61,6 +63,11 @@ impl Scene {
             ("count", Some(path)) => Query::CountDescendants { path },
             ("ephemerals", prefix) => Query::Ephemerals { session, prefix },
             _ if self.set_up(&words) => return String::new(),
+            ("members", _) => {
+                let servers: String = words[1..].iter().map(|word| format!("{word}\n")).collect();
+                let outcome = self.state.set_config(&servers);
+                return show_outcome(&outcome);
+            }
             ("due", _) => return self.state.containers_and_ttls(self.time).join(" "),
             _ => {
                 let op = parse_op(&words);
@@ -76,15 +83,7 @@ impl Scene {
     }
 
     fn apply(&mut self, command: &Command<'_>) -> String {
-        let outcome = self.state.apply(self.time, command);
-        let mut out = match &outcome.result {
-            Ok(reply) => format!("{} {}", outcome.zxid, show_reply(reply)),
-            Err(reject) => format!("{} {reject:?}", outcome.zxid),
-        };
-        for Change { kind, path, acl: _, parent_acl: _ } in &outcome.changes {
-            write!(out, "\n! {kind:?} {path}").expect("to a String");
-        }
-        out
+        show_outcome(&self.state.apply(self.time, command))
     }
 
     fn set_up(&mut self, words: &[&str]) -> bool {
@@ -168,6 +167,10 @@ fn parse_op<'a>(words: &[&'a str]) -> Op<'a> {
             Op::ExpireSession { session, owner }
         }
         ["reap", path] => Op::Reap { path },
+        ["reconfig", before] => Op::Reconfig { refused: None, before: Zxid(number(before)) },
+        ["reconfig", before, "refused"] => {
+            Op::Reconfig { refused: Some(Reject::NewConfigNoQuorum), before: Zxid(number(before)) }
+        }
         other => panic!("not a command: {other:?}"),
     }
 }
@@ -219,10 +222,24 @@ fn number<T: std::str::FromStr<Err: std::fmt::Debug>>(text: &str) -> T {
     text.parse().expect("a number")
 }
 
+fn show_outcome(outcome: &Outcome) -> String {
+    let mut out = match &outcome.result {
+        Ok(reply) => format!("{} {}", outcome.zxid, show_reply(reply)),
+        Err(reject) => format!("{} {reject:?}", outcome.zxid),
+    };
+    for Change { kind, path, acl: _, parent_acl: _ } in &outcome.changes {
+        write!(out, "\n! {kind:?} {path}").expect("to a String");
+    }
+    out
+}
+
 fn show_reply(reply: &Reply) -> String {
     match reply {
         Reply::Created { path, stat: _ } => format!("created {path}"),
         Reply::Done => "done".to_owned(),
+        Reply::Config { data, stat } => {
+            format!("{:?} {}", String::from_utf8_lossy(data), show_stat(stat))
+        }
         Reply::Stat(stat) => show_stat(stat),
         Reply::Multi(MultiOutcome::Applied(replies)) => {
             let replies: Vec<String> = replies.iter().map(show_reply).collect();

@@ -84,8 +84,9 @@ impl AuditLog {
                 let acl = acl_text.as_deref();
                 AuditRecord { operation: Operation::SetAcl, znode: *path, acl, ..*who }
             }
-            Op::Reject(Reject::ReconfigDisabled) => {
-                AuditRecord { operation: Operation::Reconfig, ..*who }
+            Op::Reconfig { .. } | Op::Reject(Reject::ReconfigDisabled) => {
+                let znode = reply.map(|_| "/zookeeper/config");
+                AuditRecord { operation: Operation::Reconfig, znode, ..*who }
             }
             Op::Check { .. }
             | Op::Multi(_)
@@ -161,7 +162,7 @@ fn acl_to_text(entries: &[AclEntry<'_>]) -> String {
 #[cfg(test)]
 mod tests {
     use expect_test::expect;
-    use tree::{Batch, CommandFlags, Millis, OriginId, Owner, State};
+    use tree::{Batch, CommandFlags, Millis, OriginId, Owner, State, Zxid};
 
     use super::*;
 
@@ -237,6 +238,8 @@ mod tests {
             Op::Multi(vec![create("/au/t1", Persistent), delete("/au/nope")]),
             delete("/au"),
             Op::Reject(Reject::ReconfigDisabled),
+            Op::Reconfig { refused: Some(Reject::BadArguments), before: Zxid::ZERO },
+            Op::Reconfig { refused: None, before: Zxid::ZERO },
             Op::CloseSession,
         ]);
         expect![[r#"
@@ -255,6 +258,8 @@ mod tests {
             ERROR WHO operation=multiOperation result=failure
             ERROR WHO operation=delete znode=/au result=failure
             ERROR WHO operation=reconfig result=failure
+            ERROR WHO operation=reconfig result=failure
+            INFO WHO operation=reconfig znode=/zookeeper/config result=success
             INFO SYSTEM operation=ephemeralZNodeDeletionOnSessionCloseOrExpire znode=/au/eseq-0000000001 result=success
             INFO SYSTEM operation=ephemeralZNodeDeletionOnSessionCloseOrExpire znode=/au/t2-0000000003 result=success
         "#]].assert_eq(&said);

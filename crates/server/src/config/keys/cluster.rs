@@ -19,8 +19,18 @@ pub(super) const KEYS: &[Key] = &[
     ),
     ignored("group.*", Text, "every participant has one vote"),
     ignored("weight.*", Text, "every participant has one vote"),
-    honoured("dynamicConfigFile", Text, "", "where the `server.N` lines are, if not in the file"),
-    honoured("reconfigEnabled", Bool, "false", "the reconfig operation"),
+    honoured(
+        "dynamicConfigFile",
+        Text,
+        "",
+        "where the `server.N` lines are, if not in the file; read at the start, never written",
+    ),
+    honoured(
+        "reconfigEnabled",
+        Bool,
+        "false",
+        "the reconfig operation, and the port for clients follows it",
+    ),
     honoured(
         "standaloneEnabled",
         Bool,
