@@ -338,6 +338,10 @@ fn an_observer_serves_and_does_not_count() {
     let mut observer = Session::open(ensemble.address(OBSERVER), SESSION_MS).unwrap();
     let mut voter = Session::open(ensemble.address(leader), SESSION_MS).unwrap();
     created(&mut observer, "/by-the-observer");
+    let synced = voter.ask(9, |out| {
+        out.text(Some("/"));
+    });
+    assert!(matches!(synced.unwrap(), Answer::Reply(0, _)));
     assert!(voter.data("/by-the-observer").unwrap().is_some());
     created(&mut voter, "/by-the-leader");
     let synced = observer.ask(9, |out| {

@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -323,20 +325,22 @@ pub fn rookery_binary() -> PathBuf {
 /// Ports that the system gives to nobody by itself: between choosing one and listening on it no
 /// client's connection takes it.
 const PORTS: Range<u16> = 10_000..32_000;
-/// Ports that are tried before the system chooses.
-const PORTS_TRIED: usize = 100;
 
-/// An address of this machine that nobody listens on.
+/// An address of this machine that nobody listens on, and that nobody else in this process was
+/// given.
 ///
 /// # Errors
 /// When there is no free port.
 pub fn free_address() -> io::Result<SocketAddr> {
-    for _ in 0..PORTS_TRIED {
-        let drawn = RandomState::new().build_hasher().finish();
-        let port = PORTS.start + u16::try_from(drawn % PORTS.len() as u64).unwrap_or(0);
+    static GIVEN: AtomicU16 = AtomicU16::new(0);
+    static FIRST: LazyLock<u64> = LazyLock::new(|| RandomState::new().build_hasher().finish());
+    for _ in PORTS {
+        let given = u64::from(GIVEN.fetch_add(1, Ordering::Relaxed));
+        let offset = FIRST.wrapping_add(given) % PORTS.len() as u64;
+        let port = PORTS.start + u16::try_from(offset).unwrap_or(0);
         if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
             return listener.local_addr();
         }
     }
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
+    Err(io::ErrorKind::AddrInUse.into())
 }

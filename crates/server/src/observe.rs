@@ -206,12 +206,18 @@ impl ServerOperated for Service {
 }
 
 impl Service {
+    /// The contents of `/zookeeper/config`; before there is a cluster, what was configured.
+    fn configuration(&self) -> Option<String> {
+        let known = String::from_utf8_lossy(self.core.read().config_data()).into_owned();
+        if known.is_empty() { Some(self.ensemble.as_ref()?.config_text()) } else { Some(known) }
+    }
+
     fn ensemble_conf(&self) -> Option<EnsembleConf> {
         let config = self.config.ensemble.as_ref()?;
         Some(EnsembleConf {
             limits: config.limits,
             me: config.me.clone(),
-            membership: self.ensemble.as_ref()?.config_text(),
+            membership: self.configuration()?,
         })
     }
 }
