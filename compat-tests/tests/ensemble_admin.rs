@@ -102,9 +102,12 @@ struct Both {
 
 impl Both {
     fn start() -> Self {
-        let expected = thread::spawn(|| Watched::start(Software::ZooKeeper));
-        let actual = Watched::start(Software::from_env());
-        Self { expected: expected.join().unwrap(), actual }
+        // In a scope: one that fails must not leave the other's servers behind.
+        thread::scope(|scope| {
+            let expected = scope.spawn(|| Watched::start(Software::ZooKeeper));
+            let actual = Watched::start(Software::from_env());
+            Self { expected: expected.join().unwrap(), actual }
+        })
     }
 
     #[track_caller]

@@ -11,8 +11,8 @@ use std::{
 
 use raft_log::{
     CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSource,
-    CheckpointStore, DiskState, FrozenCheckpoint, IncomingCheckpoint, LogDisk, LogOp, StoredEntry,
-    codec,
+    CheckpointStore, DiskState, EntryKind, FrozenCheckpoint, IncomingCheckpoint, LogDisk, LogOp,
+    StoredEntry, codec,
 };
 
 use tree::Millis;
@@ -50,7 +50,7 @@ impl<D: LogDisk> MeasuredDisk<D> {
             return;
         }
         let now = self.clock.wall();
-        for entry in group.iter().flat_map(entries_in) {
+        for entry in group.iter().flat_map(with_commands) {
             if let Some(proposal) = proposal(entry.position.index, &entry.payload) {
                 note(&self.metrics, &proposal, now);
             }
@@ -59,7 +59,7 @@ impl<D: LogDisk> MeasuredDisk<D> {
 
     fn note_sync(&self, group: &[LogOp], took: Duration) {
         self.metrics.observe(Summary::Sync, milliseconds(took));
-        let entries = group.iter().flat_map(entries_in);
+        let entries = group.iter().flat_map(with_commands);
         let commands = entries.map(|entry| codec::count_commands(&entry.payload)).sum();
         if commands > 0 {
             self.metrics.observe(Summary::SyncBatch, commands);
@@ -75,15 +75,17 @@ impl<D: LogDisk> MeasuredDisk<D> {
     }
 }
 
-fn entries_in(op: &LogOp) -> &[StoredEntry] {
-    match op {
+/// The entries that carry commands; the payload of others is something else.
+fn with_commands(op: &LogOp) -> impl Iterator<Item = &StoredEntry> {
+    let entries: &[StoredEntry] = match op {
         LogOp::Append(entries) => entries,
         LogOp::Vote(_)
         | LogOp::TruncateAfter(_)
         | LogOp::Purge(_)
         | LogOp::Committed(_)
         | LogOp::Founding(_) => &[],
-    }
+    };
+    entries.iter().filter(|entry| entry.kind == EntryKind::Commands)
 }
 
 /// What is measured of an entry; none if it has no commands.
@@ -192,7 +194,7 @@ pub(crate) fn milliseconds(took: Duration) -> u64 {
 mod tests {
     use super::*;
     use bytes::Bytes;
-    use raft_log::{EntryKind, LogPosition, mem};
+    use raft_log::{LogPosition, mem};
 
     #[test]
     fn a_slow_sync_is_counted_and_a_write_without_sync_is_not() {
@@ -207,5 +209,17 @@ mod tests {
         assert_eq!(figures.summary(Summary::Sync).count, 1);
         assert_eq!(figures.counter(Counter::SlowSyncs), 1);
         assert_eq!(figures.summary(Summary::SyncBatch).count, 0, "a blank entry has no commands");
+    }
+
+    #[test]
+    fn the_bytes_of_a_membership_are_not_counted_as_commands() {
+        let metrics = Arc::new(Metrics::new());
+        let (log, clock) = (mem::MemLog::default(), Clock::start());
+        let disk = MeasuredDisk::new(log, Arc::clone(&metrics), clock, Duration::ZERO);
+        let position = LogPosition { term: 1, index: 0 };
+        let payload = Bytes::from_static(&[b'1'; 200]);
+        let entry = StoredEntry { position, kind: EntryKind::Membership, payload };
+        disk.write(&[LogOp::Append(vec![entry])], true).unwrap();
+        assert_eq!(metrics.figures().summary(Summary::SyncBatch).count, 0);
     }
 }
