@@ -87,6 +87,7 @@ mod panic;
 mod peer;
 mod proposer;
 mod raft;
+mod raft_thread;
 mod recover;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
