@@ -71,6 +71,8 @@ pub fn owner(session: &mut Session, path: &str) -> io::Result<Option<i64>> {
 pub struct Writer {
     /// How long a server may take to answer before another one is tried.
     patience: Duration,
+    /// How long it rests after each answer.
+    rest: Duration,
     /// Tried in turn, beginning with the first.
     servers: Vec<SocketAddr>,
     session_ms: i32,
@@ -101,6 +103,7 @@ impl Writer {
         create_ephemeral(&mut session, &format!("{folder}/held"))?;
         Ok(Self {
             patience: WITHIN,
+            rest: Duration::ZERO,
             servers,
             session_ms,
             folder,
@@ -116,6 +119,13 @@ impl Writer {
     #[must_use]
     pub const fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Makes it slower: it rests after each answer.
+    #[must_use]
+    pub const fn with_rest(mut self, rest: Duration) -> Self {
+        self.rest = rest;
         self
     }
 
@@ -206,6 +216,7 @@ impl Writer {
             self.acknowledged.push(in_flight.start);
             in_flight.start += 1;
             progress.fetch_add(1, Ordering::Relaxed);
+            thread::sleep(self.rest);
         }
         Ok(())
     }
