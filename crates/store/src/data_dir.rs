@@ -12,7 +12,7 @@
 //! <dataDir>/rookery/received/    the whole of it, until it replaces `checkpoint`
 //! <dataLogDir>/rookery/log/      what came after it
 //! <dataLogDir>/rookery/mark      what the log holds at least
-//! <dataDir>/rookery.damaged/     what was set aside last, see [`crate::set_aside`]
+//! <dataDir>/rookery.damaged/     what was set aside, see [`crate::set_aside`]; also `…-2` to `…-9`
 //! <dataDir>/rookery.new/         what takes its place, for a moment
 //! ```
 

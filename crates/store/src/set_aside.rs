@@ -1,8 +1,8 @@
 //! Damaged data out of the way, so that its server can begin anew under the same number.
 //!
-//! Nothing is deleted but what was set aside before: a person may want to look at it. What
-//! takes its place says that this server had data once, so that it never founds a cluster
-//! of empty servers; it can only join the one it belonged to.
+//! Nothing is deleted: a person may want to look at it, and if all servers are damaged it is
+//! all there is. What takes its place says that this server had data once, so that it never
+//! founds a cluster of empty servers; it can only join the one it belonged to.
 
 use std::{
     fs, io,
@@ -14,17 +14,20 @@ use crate::{
     error::StoreError,
 };
 
-/// What was set aside last.
+/// What was set aside first; later ones have a number behind it, from 2 on.
 const DAMAGED: &str = "rookery.damaged";
+/// How often data is set aside before somebody has to look at the disk.
+const TIMES_MAX: u32 = 9;
 /// What is to take its place.
 const NEW: &str = "rookery.new";
 
 /// Moves what is in a data directory, and in its log directory, to `rookery.damaged` beside
-/// it, and leaves an empty one of another identity. `draw` gives random numbers. Returns
-/// where the data is now. Interrupted at any point, it is finished at the next start.
+/// it, or to that with a number if something lies there already, and leaves an empty one of
+/// another identity. `draw` gives random numbers. Returns where the data is now. Interrupted
+/// at any point, it is finished at the next start.
 ///
 /// # Errors
-/// [`StoreError`]: another server uses it, or what the system says.
+/// [`StoreError`]: another server uses it, it was done too often, or what the system says.
 pub fn set_aside(
     data_dir: &Path,
     log_dir: &Path,
@@ -37,12 +40,13 @@ pub fn set_aside(
     fs::create_dir(&new).map_err(StoreError::io(&new))?;
     let identity = Identity { may_found: false, ..Identity::draw(&mut draw) };
     write_atomically(&new.join("IDENTITY"), identity.to_text().as_bytes())?;
-    let damaged = data_dir.join(DAMAGED);
+    let name = free_name(data_dir, log_dir)?;
+    let damaged = data_dir.join(&name);
     // The log first: a checkpoint without a log is known to be odd, and this is done again.
     if log_dir != data_dir {
-        replace(&log_dir.join(FOLDER), &log_dir.join(DAMAGED))?;
+        rename(&log_dir.join(FOLDER), &log_dir.join(&name))?;
     }
-    replace(&live, &damaged)?;
+    rename(&live, &damaged)?;
     finish_setting_aside(data_dir)?;
     Ok(damaged)
 }
@@ -56,8 +60,23 @@ pub(crate) fn finish_setting_aside(data_dir: &Path) -> Result<(), StoreError> {
     fs::rename(&new, &live).and_then(|()| sync_folder_of(&live)).map_err(StoreError::io(&live))
 }
 
-fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
-    remove(to)?;
+/// A name that is free in both directories.
+fn free_name(data_dir: &Path, log_dir: &Path) -> Result<String, StoreError> {
+    let name = |time: u32| match time {
+        1 => DAMAGED.to_owned(),
+        later => format!("{DAMAGED}-{later}"),
+    };
+    let is_free = |name: &String| !data_dir.join(name).exists() && !log_dir.join(name).exists();
+    (1..=TIMES_MAX).map(name).find(is_free).ok_or_else(|| StoreError::Damaged {
+        path: data_dir.join(DAMAGED),
+        what: format!(
+            "and {TIMES_MAX} times before: look at the disk, and delete what was set aside and is \
+             not needed"
+        ),
+    })
+}
+
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         renamed => renamed.and_then(|()| sync_folder_of(to)).map_err(StoreError::io(from)),
@@ -102,10 +121,38 @@ mod tests {
             assert_ne!(after.node, before.node);
             assert!(!after.may_found);
         }
-        // Once more: the older data goes.
-        set_aside(data, log, rand_like()).unwrap();
-        assert!(!log.join("rookery.damaged/kept").exists());
+    }
+
+    #[test]
+    fn data_that_was_set_aside_is_never_deleted_and_there_is_an_end_to_it() {
+        let (data, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (data, log) = (data.path(), log.path());
+        for time in 1..=TIMES_MAX {
+            drop(open(data, log));
+            fs::write(log.join("rookery/kept"), time.to_string()).unwrap();
+            set_aside(data, log, rand_like()).unwrap();
+        }
+        assert_eq!(fs::read(log.join("rookery.damaged/kept")).unwrap(), b"1");
+        assert_eq!(fs::read(log.join("rookery.damaged-9/kept")).unwrap(), b"9");
+        drop(open(data, log));
+        let error = set_aside(data, log, rand_like()).unwrap_err().to_string();
+        assert!(error.contains("look at the disk"), "{error}");
         assert!(!open(data, log).identity().may_found);
+    }
+
+    /// The log has its new name and the data does not: what comes then must not be put in its
+    /// place.
+    #[test]
+    fn a_crash_between_log_and_data_keeps_the_log() {
+        let (data, log) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let (data, log) = (data.path(), log.path());
+        drop(open(data, log));
+        fs::write(log.join("rookery/kept"), "log").unwrap();
+        fs::rename(log.join("rookery"), log.join("rookery.damaged")).unwrap();
+        drop(open(data, log));
+        let aside = set_aside(data, log, rand_like()).unwrap();
+        assert_eq!(aside, data.join("rookery.damaged-2"));
+        assert_eq!(fs::read(log.join("rookery.damaged/kept")).unwrap(), b"log");
     }
 
     #[test]
