@@ -15,13 +15,14 @@ use tokio::{
     sync::{oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
 };
+use tree::OriginId;
 
 use crate::{
     codec,
     ensemble::{PeerRef, Shared, Status},
     generated::peer as wire,
     peer::{
-        Kind, Lane, Session, Wanted, dial,
+        Identity, Kind, Lane, Session, Wanted, dial,
         frame::{Frame, FrameReader, invalid, put_frame},
     },
     proposer::{Batch, Proposer},
@@ -218,16 +219,8 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                 return told.err().unwrap_or_else(|| io::Error::other("a batch was refused"));
             }
             frame = reader.next(), if answers.len() < IN_HAND_MAX => {
-                let entry = frame.and_then(|frame| {
-                    let frame = frame.expect(Kind::Forward)?;
-                    let record: wire::Forward<'_> = frame.record()?;
-                    Ok(frame.body.slice_ref(record.entry))
-                });
-                let entry = match entry {
-                    Ok(entry) if codec::origin(&entry).is_some_and(|origin| {
-                        origin.node == peer.node && origin.incarnation == peer.incarnation
-                    }) => entry,
-                    Ok(_) => return invalid("commands of another server"),
+                let entry = match frame.and_then(|frame| entry_in(frame, &peer)) {
+                    Ok(entry) => entry,
                     Err(error) => return error,
                 };
                 match write(shared, entry).await {
@@ -236,5 +229,68 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                 }
             }
         }
+    }
+}
+
+/// The entry that a peer sends. What is in the log is applied everywhere, so it must be this
+/// peer's own, and readable, before it gets there.
+fn entry_in(frame: Frame, peer: &Identity) -> io::Result<Bytes> {
+    let frame = frame.expect(Kind::Forward)?;
+    let record: wire::Forward<'_> = frame.record()?;
+    let entry = frame.body.slice_ref(record.entry);
+    let own = |origin: OriginId| origin.node == peer.node && origin.incarnation == peer.incarnation;
+    if !codec::origin(&entry).is_some_and(own) {
+        return Err(invalid("commands of another server"));
+    }
+    if codec::decode(&entry).is_err() {
+        return Err(invalid("commands that cannot be read"));
+    }
+    Ok(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use tree::{Command, CommandFlags, Millis, Op, Owner, SessionId};
+
+    use super::*;
+
+    const PEER: Identity = Identity { cluster: 9, node: 100, incarnation: 3, server: 1 };
+
+    fn entry() -> BytesMut {
+        let origin = OriginId { node: PEER.node, incarnation: PEER.incarnation };
+        let command = Command {
+            session: SessionId::NONE,
+            owner: Owner(0),
+            xid: 0,
+            flags: CommandFlags::default(),
+            identities: Vec::new(),
+            op: Op::Delete { path: "/gone", version: -1 },
+        };
+        let mut entry = BytesMut::new();
+        codec::begin_entry(&mut entry, origin, 1, Millis(5));
+        codec::encode_command(&command, &mut entry);
+        codec::end_entry(&mut entry, 1);
+        entry
+    }
+
+    fn outcome(entry: &[u8], peer: &Identity) -> Result<Bytes, String> {
+        let mut body = BytesMut::new();
+        wire::Forward { entry }.encode(&mut body);
+        let frame = Frame { kind: Kind::Forward, body: body.freeze() };
+        entry_in(frame, peer).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn what_a_peer_sends_is_its_own_and_can_be_read() {
+        let entry = entry();
+        assert_eq!(outcome(&entry, &PEER).unwrap(), entry);
+        for other in [Identity { node: 101, ..PEER }, Identity { incarnation: 2, ..PEER }] {
+            assert_eq!(outcome(&entry, &other).unwrap_err(), "commands of another server");
+        }
+        assert!(outcome(b"", &PEER).is_err());
+        // The beginning, which says whose it is, is whole; the rest is not.
+        let unreadable = |entry: &[u8]| outcome(entry, &PEER).unwrap_err();
+        assert_eq!(unreadable(&entry[..entry.len() - 1]), "commands that cannot be read");
+        assert_eq!(unreadable(&[&entry[..], b"more"].concat()), "commands that cannot be read");
     }
 }
