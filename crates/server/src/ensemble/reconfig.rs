@@ -132,6 +132,7 @@ async fn decide(service: &Service, ensemble: &Ensemble, request: &Request) -> Ve
         let before = tried.unwrap_or(version);
         if service.core.members_version() > members.version() {
             // The state is ahead of what is known of the members.
+            sleep(PAUSE).await;
             continue;
         }
         let change = match judged {
