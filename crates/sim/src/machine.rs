@@ -2,18 +2,17 @@
 
 use std::{
     collections::BTreeMap,
-    fmt, mem,
+    fmt,
     sync::Arc,
     sync::atomic::{AtomicU64, Ordering},
 };
 
 use parking_lot::Mutex;
 use raft_log::{
-    CheckpointError, CheckpointSink, CheckpointSource, Committed, Machine, Payload, ReadCheckpoint,
-    codec,
+    CheckpointError, CheckpointSource, Committed, Machine, Payload, ReadCheckpoint, codec, mem,
 };
 use tokio::sync::oneshot;
-use tree::{Cut, Loader, OriginId, Outcome, State, Zxid};
+use tree::{OriginId, Outcome, State, Zxid};
 
 use crate::history::{Applied, History};
 
@@ -112,26 +111,11 @@ impl Machine for Tree {
     }
 
     fn begin_checkpoint(&self) -> Box<dyn CheckpointSource> {
-        let mut state = self.state.lock();
-        let mut cut: Cut = state.begin_cut();
-        let mut changes = Vec::new();
-        while !state.write_cut(&mut cut, usize::MAX, &mut |key, value| {
-            changes.push((key.to_vec(), value.map(<[u8]>::to_vec)));
-        }) {}
-        state.end_cut(cut, true);
-        Box::new(Changes(changes))
+        mem::begin_checkpoint(&mut self.state.lock())
     }
 
     fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<u64, CheckpointError> {
-        let damaged = |error: tree::LoadError| CheckpointError::Damaged(error.to_string());
-        let mut loader = Loader::new();
-        let mut any = false;
-        read(&mut |key, value| {
-            any = true;
-            loader.load(key, value).map_err(damaged)
-        })?;
-        if any {
-            let loaded = loader.finish().map_err(damaged)?;
+        if let Some(loaded) = mem::restore(read)? {
             self.history.restored(self.server, loaded.last_zxid(), loaded.digest());
             let own = loaded.last_sequence(self.origin.node);
             let own = own.filter(|(origin, _)| *origin == self.origin);
@@ -140,23 +124,10 @@ impl Machine for Tree {
             // What became of these is not known here.
             let mut waiting = self.waiting.lock();
             let behind = waiting.split_off(&(own + 1));
-            drop(mem::replace(&mut *waiting, behind));
+            *waiting = behind;
             drop(waiting);
             *self.state.lock() = loaded;
         }
         Ok(self.own.load(Ordering::Relaxed))
     }
-}
-
-struct Changes(Vec<(Vec<u8>, Option<Vec<u8>>)>);
-
-impl CheckpointSource for Changes {
-    fn next_chunk(&mut self, sink: &mut CheckpointSink<'_>) -> bool {
-        for (key, value) in &self.0 {
-            sink(key, value.as_deref());
-        }
-        false
-    }
-
-    fn finish(self: Box<Self>, _: bool) {}
 }

@@ -1,4 +1,4 @@
-//! A log and a checkpoint in memory, for tests: what is written is "durable" as long as
+//! A log, a checkpoint and a state in memory, for tests: what is written is "durable" as long as
 //! the value lives.
 
 use std::{collections::BTreeMap, io};
@@ -9,8 +9,10 @@ use parking_lot::Mutex;
 use crate::disk::{DiskState, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 
 pub use checkpoints::MemCheckpoints;
+pub use state::{begin_checkpoint, restore};
 
 mod checkpoints;
+mod state;
 
 /// A log in memory.
 #[derive(Debug, Default)]

@@ -10,14 +10,14 @@ use std::{
 };
 
 use raft_log::{
-    CheckpointError, CheckpointSink, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine,
-    Members, Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec,
+    CheckpointError, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine, Members,
+    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec, mem,
     mem::{MemCheckpoints, MemLog},
 };
 use tokio::net::TcpListener;
 use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Cut, Loader, Millis, Op, OriginId, Owner,
-    Permissions, SessionId, State,
+    AclEntry, Command, CommandFlags, CreateMode, Millis, Op, OriginId, Owner, Permissions,
+    SessionId, State,
 };
 
 use crate::network::Net;
@@ -81,27 +81,11 @@ impl Machine for Tree {
     }
 
     fn begin_checkpoint(&self) -> Box<dyn CheckpointSource> {
-        // All of it, frozen at once: small states do not need more.
-        let mut state = self.state.lock().unwrap();
-        let mut cut: Cut = state.begin_cut();
-        let mut changes = Vec::new();
-        while !state.write_cut(&mut cut, usize::MAX, &mut |key, value| {
-            changes.push((key.to_vec(), value.map(<[u8]>::to_vec)));
-        }) {}
-        state.end_cut(cut, true);
-        Box::new(Changes(changes))
+        mem::begin_checkpoint(&mut self.state.lock().unwrap())
     }
 
     fn restore(&self, read: &mut ReadCheckpoint<'_>) -> Result<u64, CheckpointError> {
-        let mut loader = Loader::new();
-        let mut any = false;
-        read(&mut |key, value| {
-            any = true;
-            loader.load(key, value).map_err(|error| CheckpointError::Damaged(error.to_string()))
-        })?;
-        if any {
-            let loaded = loader.finish();
-            let loaded = loaded.map_err(|error| CheckpointError::Damaged(error.to_string()))?;
+        if let Some(loaded) = mem::restore(read)? {
             let own = loaded.last_sequence(self.origin.node);
             let own = own.filter(|(origin, _)| *origin == self.origin);
             self.own.store(own.map_or(0, |(_, sequence)| sequence), Ordering::Relaxed);
@@ -110,19 +94,6 @@ impl Machine for Tree {
         }
         Ok(self.own.load(Ordering::Relaxed))
     }
-}
-
-struct Changes(Vec<(Vec<u8>, Option<Vec<u8>>)>);
-
-impl CheckpointSource for Changes {
-    fn next_chunk(&mut self, sink: &mut CheckpointSink<'_>) -> bool {
-        for (key, value) in &self.0 {
-            sink(key, value.as_deref());
-        }
-        false
-    }
-
-    fn finish(self: Box<Self>, _: bool) {}
 }
 
 /// What of a server outlives its process.
