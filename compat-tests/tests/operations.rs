@@ -5,8 +5,9 @@
 
 use std::fs::{self, File};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use compat_tests::ensemble::Ensemble;
 use compat_tests::http;
@@ -142,6 +143,13 @@ fn cut_log(ensemble: &Ensemble, index: usize) {
     File::options().write(true).open(newest).unwrap().set_len(1000).unwrap();
 }
 
+/// Waits until a server has noted, after that moment, how far its log must reach. It does when
+/// the log rests, if there was a write since it did last: make one after the moment.
+fn until_marked(data: &Path, after: SystemTime) {
+    let mark = data.join("rookery/mark");
+    until("the mark is written", || fs::metadata(&mark).unwrap().modified().unwrap() >= after);
+}
+
 /// Three servers with writes, all on every disk, and all stopped as by a power failure.
 fn killed_with_data() -> Ensemble {
     let mut ensemble = Ensemble::start(Software::Rookery, 3, &settings()).unwrap();
@@ -150,11 +158,13 @@ fn killed_with_data() -> Ensemble {
     for number in 0..200 {
         create(&mut session, &format!("/kept-{number}"));
     }
-    // The mark is at most 100 ms behind the log.
-    std::thread::sleep(Duration::from_millis(150));
+    let written = SystemTime::now();
     create(&mut session, "/last");
     for index in 0..3 {
         assert!(synced(ensemble.address(index), "/last").is_some());
+    }
+    for index in 0..3 {
+        until_marked(&ensemble.data_dir(index), written);
     }
     for index in 0..3 {
         ensemble.kill(index);
@@ -198,8 +208,10 @@ fn a_lone_server_whose_log_was_cut_does_not_start() {
     let mut session = Session::open(server.address(), SESSION_MS).unwrap();
     for number in 0..50 {
         create(&mut session, &format!("/kept-{number}"));
-        std::thread::sleep(Duration::from_millis(5));
     }
+    let written = SystemTime::now();
+    create(&mut session, "/last");
+    until_marked(&dir.path().join("data"), written);
     server.kill();
     let files = fs::read_dir(dir.path().join("data/rookery/log")).unwrap();
     for file in files.map(|file| file.unwrap().path()) {
