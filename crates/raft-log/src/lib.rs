@@ -78,6 +78,7 @@ mod ensemble;
 mod execution;
 mod forward;
 mod generated;
+mod lead;
 mod log;
 mod log_thread;
 mod machine;

@@ -24,10 +24,12 @@ use super::{Contact, Members, PeerRef, Role, ServerSpec, Status, joining::Candid
 use crate::{
     checkpoints::CheckpointStore,
     generated::peer as wire,
+    lead::Offers,
     log::Log,
     machine::Adapter,
     peer::{Identity, Kind, PeerError, Wanted, link::Link, link::Links},
-    types::{Member, StoredMembership, Types},
+    proposer::Proposer,
+    types::{LogId, Member, StoredMembership, Types},
 };
 
 pub(crate) type ThisRaft = Raft<Types, Adapter>;
@@ -65,6 +67,10 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
     pub(crate) contact: Contact,
     pub(crate) status: watch::Sender<Status>,
+    /// This server's own commands.
+    pub(crate) proposer: Proposer,
+    /// What other servers want this one to append.
+    pub(crate) offers: Offers,
     /// Servers that want to be members and are none.
     pub(crate) candidates: Candidates,
     /// Held while a checkpoint is received.
@@ -107,6 +113,7 @@ impl Shared {
         checkpoints: Arc<dyn CheckpointStore>,
         status: watch::Sender<Status>,
         messages: mpsc::Sender<FromPeer>,
+        proposer: Proposer,
     ) -> Self {
         let cluster = Arc::new(Mutex::new(0));
         let Own { node, incarnation, server_id, servers, may_found } = own;
@@ -123,6 +130,8 @@ impl Shared {
             checkpoints,
             contact: Contact::default(),
             status,
+            proposer,
+            offers: Offers::default(),
             candidates: Candidates::default(),
             receiving: tokio::sync::Mutex::default(),
             founding: tokio::sync::Mutex::default(),
@@ -194,6 +203,12 @@ impl Shared {
             }
             Ok(response)
         }
+    }
+
+    /// Whether an entry will be appended behind the one at `last`, which is the newest, as
+    /// soon as that is applied: batches wait for it.
+    pub(crate) fn entry_follows(&self, last: Option<&LogId>) -> bool {
+        (!self.offers.is_empty() || self.proposer.has_waiting()) && self.log.last().as_ref() == last
     }
 
     /// How long ago a quorum answered this leader, in milliseconds.
