@@ -15,11 +15,11 @@ const NUMBERS: std::ops::RangeInclusive<i64> = 1..=255;
 
 /// How the members differ from those that are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(crate) struct Difference {
     /// New servers, and servers that are described anew.
-    pub(super) put: Vec<ServerSpec>,
+    pub(crate) put: Vec<ServerSpec>,
     /// Numbers of servers that go.
-    pub(super) remove: Vec<i64>,
+    pub(crate) remove: Vec<i64>,
 }
 
 impl Difference {
@@ -42,7 +42,7 @@ impl Difference {
 /// [`Reject::Marshalling`] where a number is none.
 ///
 /// Compat(reconfig-numbers): the latter is what becomes of an exception that nobody caught.
-pub(super) fn difference(
+pub(crate) fn difference(
     present: &[&ServerSpec],
     asked: &Reconfig<'_>,
     standalone_enabled: bool,
