@@ -70,7 +70,8 @@ pub(crate) fn end_entry(out: &mut BytesMut, commands: u32) {
 /// How many commands an entry of one batch has; 0 for what is no such entry.
 pub fn count_commands(payload: &[u8]) -> u64 {
     let count = payload.get(COMMANDS_AT..).and_then(|rest| rest.first_chunk::<4>());
-    count.map_or(0, |count| u64::from(u32::from_be_bytes(*count)))
+    // A negative count reads as an empty list.
+    count.map_or(0, |count| u64::try_from(i32::from_be_bytes(*count)).unwrap_or(0))
 }
 
 /// When an entry of one batch was made, by the clock of the server that it came from; 0 for
