@@ -119,9 +119,10 @@ pub fn seeds() -> Vec<Seed> {
             all.extend([9, u8::try_from(at % 2).expect("it is small")]);
         }
     }
-    let more = [14, 15, 0, 11].into_iter().chain(*b"server.1=a\n").chain([
-        7, 8, 0, 9, 9, 0x18, 1, 9, 9, 0x1b, 9, 0, 12, 9, 3, 10, 13, 27, 9, 9,
-    ]);
+    let more = [14, 15, 0, 11]
+        .into_iter()
+        .chain(*b"server.1=a\n")
+        .chain([7, 8, 0, 9, 9, 0x18, 1, 9, 9, 0x1b, 9, 0, 12, 9, 3, 10, 13, 27, 9, 9]);
     all.extend(more);
     seeds.push(("all".to_owned(), all));
     seeds

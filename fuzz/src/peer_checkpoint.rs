@@ -2,7 +2,11 @@
 //!
 //! Each piece of the input is the record of one frame, so that no checksum must be guessed.
 
-use crate::{Seed, input::{Input, put_bytes}, named, runtime};
+use crate::{
+    Seed,
+    input::{Input, put_bytes},
+    named, runtime,
+};
 
 /// Takes it as far as it comes.
 pub fn check(input: &[u8]) {

@@ -4,9 +4,7 @@ use bytes::BytesMut;
 use jute::Record;
 use proto::{Request, RequestHeader};
 use session::{Action, Settings, from_wire};
-use tree::{
-    Batch, Command, CommandFlags, Millis, OriginId, Owner, SessionId,
-};
+use tree::{Batch, Command, CommandFlags, Millis, OriginId, Owner, SessionId};
 
 use crate::{Seed, recordings::recordings};
 

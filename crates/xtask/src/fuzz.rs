@@ -138,6 +138,8 @@ fn program(places: &Places<'_>, name: &str) -> Command {
         .arg(format!("-timeout={INPUT_SECONDS_MAX}"))
         .arg(format!("-rss_limit_mb={PROCESS_MIB_MAX}"))
         .arg(format!("-artifact_prefix={}/", artifacts(places, name).display()))
+        // To find the lines of a trace takes longer than an input may.
+        .env("RUST_BACKTRACE", "0")
         .current_dir(places.fuzz);
     let dictionary = places.fuzz.join(format!("dictionaries/{name}.dict"));
     if dictionary.exists() {

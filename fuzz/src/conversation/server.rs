@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{Bytes, BytesMut};
 use proto::ConnectRequest;
 use session::{
-    Action, After, Asker, AuthConfig, Delivery, Local, Reader, Refusal, SessionIds,
-    Settings, WatchTable, answer_local, from_wire,
+    Action, After, Asker, AuthConfig, Delivery, Local, Reader, Refusal, SessionIds, Settings,
+    WatchTable, answer_local, from_wire,
     handshake::{Decision, Known, Offer, TimeoutRange, Welcome, decide, put_rejection},
     lane::{OUT_HIGH_WATER, Phase},
     refuse, session_password, to_wire,
@@ -107,9 +107,10 @@ impl Server {
                 put_rejection(&mut self.connections[at].output, &welcome);
                 self.connections[at].closing = true;
             }
-            decision @ (Decision::Refuse(_)
-            | Decision::OpenLocal(_)
-            | Decision::AttachLocal(_)) => panic!("{decision:?} of a server that serves all"),
+            decision
+            @ (Decision::Refuse(_) | Decision::OpenLocal(_) | Decision::AttachLocal(_)) => {
+                panic!("{decision:?} of a server that serves all")
+            }
         }
     }
 
