@@ -216,7 +216,7 @@ async fn begin(
 }
 
 /// Says what is there, and writes what comes until all of it is there.
-async fn take(
+pub(crate) async fn take(
     session: &mut Session,
     incoming: Box<dyn IncomingCheckpoint>,
     files: &[wire::File<'_>],

@@ -186,7 +186,7 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
 
 /// The batch that a peer sends. What is in the log is applied everywhere, so it must be this
 /// peer's own, and readable, before it gets there.
-fn batch_in(frame: Frame, peer: &Identity) -> io::Result<Bytes> {
+pub(crate) fn batch_in(frame: Frame, peer: &Identity) -> io::Result<Bytes> {
     let frame = frame.expect(Kind::Forward)?;
     let record: wire::Forward<'_> = frame.record()?;
     let entry = frame.body.slice_ref(record.entry);

@@ -77,6 +77,8 @@ mod disk;
 mod ensemble;
 mod execution;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod generated;
 mod lead;
 mod log;

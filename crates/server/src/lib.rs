@@ -12,6 +12,8 @@ mod conversation;
 mod core;
 mod disk_watch;
 mod ensemble;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod leader_duties;
 mod link;
 mod links;

@@ -2,16 +2,25 @@
 
 use std::{path::Path, process::Command};
 
-use crate::{Problems, say, tidy};
+use crate::{
+    Problems,
+    fuzz::{self, Fuzz},
+    say, tidy,
+};
 
 /// The steps, cheapest first. One profile: RocksDB would be compiled once for each.
 const STEPS: &[&[&str]] = &[
     &["fmt", "--all", "--check"],
+    &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"],
     &["clippy", "--workspace", "--all-targets", "--release", "--locked", "--", "-D", "warnings"],
     // The binary first: the tests of real clients start it.
     &["build", "--release", "--locked", "--package", "cli"],
     &["test", "--workspace", "--release", "--locked"],
 ];
+
+/// How long each target of the fuzzer runs, in seconds: what was found before is run in any
+/// case.
+const FUZZ_SECONDS: u32 = 8;
 
 /// Runs tidy and every step, stopping at the first that fails.
 pub(crate) fn run(root: &Path) -> Result<(), Problems> {
@@ -25,5 +34,6 @@ pub(crate) fn run(root: &Path) -> Result<(), Problems> {
             Err(error) => return Err(vec![format!("cargo {}: {error}", step[0])]),
         }
     }
-    Ok(())
+    say(&format!("fuzzing, {FUZZ_SECONDS} s each target"));
+    fuzz::run(root, &Fuzz::for_seconds(FUZZ_SECONDS))
 }

@@ -115,7 +115,8 @@ fn long_at(payload: &[u8], at: usize) -> Option<i64> {
 
 /// How many commands an entry has; 0 for what is no entry.
 pub fn count_commands(payload: &[u8]) -> u64 {
-    u64::from(int_at(payload, COMMANDS_AT).map_or(0, i32::cast_unsigned))
+    let count = int_at(payload, COMMANDS_AT);
+    count.map_or(0, |count| u64::try_from(count).unwrap_or(0))
 }
 
 /// When the first batch of an entry was made, by the clock of the server that it came from;

@@ -109,3 +109,14 @@ fn a_multi_within_a_multi_is_refused() {
     let (bytes, _) = entry(vec![Op::Multi(vec![Op::Multi(vec![])])]);
     assert_eq!(decode(&bytes), Err(CodecError::Nested));
 }
+
+/// It is read as an empty list, and so it must be counted: else one entry of a few bytes would
+/// be two thousand million commands, and a checkpoint due at once.
+#[test]
+fn a_negative_number_of_commands_counts_as_none() {
+    for count in [-1_i32, -2, i32::MIN] {
+        let (mut bytes, _) = entry(vec![]);
+        bytes[COMMANDS_AT..].copy_from_slice(&count.to_be_bytes());
+        assert_eq!(count_commands(&bytes), 0, "{count}");
+    }
+}

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// What connections begin with.
-const MAGIC: &[u8; 8] = b"rookery\n";
+pub(crate) const MAGIC: &[u8; 8] = b"rookery\n";
 /// The version of the protocol that is spoken, the only one so far.
 pub(crate) const VERSION: i32 = 1;
 /// How long the other side may take to say who it is.
@@ -123,7 +123,7 @@ pub(crate) async fn dial(
 }
 
 /// The dialling side.
-async fn greet(
+pub(crate) async fn greet(
     connection: Connection,
     own: Identity,
     wanted: Wanted,

@@ -192,7 +192,7 @@ async fn next_reply(reader: &mut FrameReader) -> io::Result<(i64, Frame)> {
 }
 
 /// The id, and the frame within a Call or a Reply.
-fn unwrap_call(frame: Frame) -> io::Result<(i64, Frame)> {
+pub(crate) fn unwrap_call(frame: Frame) -> io::Result<(i64, Frame)> {
     let mut body = frame.body;
     if body.len() < 12 {
         return Err(invalid("a call without a kind"));

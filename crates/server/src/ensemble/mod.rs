@@ -41,6 +41,8 @@ pub(crate) use membership::{config_text, raft_config};
 pub(crate) use own_port::OwnPort;
 pub(crate) use reconfig::{Request, reconfigure};
 pub(crate) use serving::Serving;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {membership::server_spec, new_members::difference};
 
 /// How long one attempt to catch up may take before it is made again.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
