@@ -121,6 +121,21 @@ pub fn compile_c(to: &Path) -> Result<PathBuf, Missing> {
     Ok(program)
 }
 
+/// Compiles the judge of histories into `to` and returns the program.
+///
+/// # Errors
+/// When Go is missing, or what it needs cannot be fetched.
+pub fn build_go(to: &Path) -> Result<PathBuf, Missing> {
+    let program = to.join("judge");
+    let mut go = Command::new("go");
+    go.current_dir(package_dir().join("clients/go"));
+    // Not stamped with the version of the checkout, which may be none.
+    go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".");
+    let how = "install golang-go; it must be able to fetch modules from proxy.golang.org";
+    done("the compiled judge of histories", how, go.output())?;
+    Ok(program)
+}
+
 /// Copies what a pom depends on into `to`; `proof` is a jar that is there when all are.
 fn fetch_jars(pom: &Path, to: &Path, proof: &str) -> Result<PathBuf, Missing> {
     let _guard = FETCHING.lock();

@@ -79,6 +79,24 @@ const JVM_ONLY: &[&str] = &[
     "znode.container.maxPerMinute",
 ];
 
+/// Where a server runs, and which.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where clients connect.
+    pub client: SocketAddr,
+    /// Its network namespace, if it has its own.
+    pub namespace: Option<String>,
+    /// Another build of Rookery than the one under test.
+    pub program: Option<PathBuf>,
+}
+
+impl Place {
+    /// On this machine, the build under test.
+    pub const fn here(client: SocketAddr) -> Self {
+        Self { client, namespace: None, program: None }
+    }
+}
+
 /// A running server.
 #[derive(Debug)]
 pub struct ServerProcess {
@@ -122,19 +140,17 @@ impl ServerProcess {
             what: format!("free port in {}", dir.display()),
             error,
         })?;
-        Self::spawn_at(software, dir, address, None, settings)
+        Self::spawn_at(software, dir, &Place::here(address), settings)
     }
 
-    /// Starts a server with this client address, in a network namespace if one is named, and
-    /// does not wait.
+    /// Starts a server at a place and does not wait.
     ///
     /// # Errors
     /// When its files cannot be written or the process cannot be started.
     pub fn spawn_at(
         software: Software,
         dir: &Path,
-        address: SocketAddr,
-        namespace: Option<&str>,
+        place: &Place,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let at = |what: &str| {
@@ -143,11 +159,11 @@ impl ServerProcess {
         };
         fs::create_dir_all(dir.join("data")).map_err(at("data directory"))?;
         let config = dir.join("zoo.cfg");
-        fs::write(&config, zoo_cfg(dir, address, settings)).map_err(at("zoo.cfg"))?;
+        fs::write(&config, zoo_cfg(dir, place.client, settings)).map_err(at("zoo.cfg"))?;
         let output = File::create(dir.join("output")).map_err(at("output"))?;
         let errors = output.try_clone().map_err(at("output"))?;
-        let mut command = command(software, &config, settings)?;
-        if let Some(namespace) = namespace {
+        let mut command = command(software, place.program.as_deref(), &config, settings)?;
+        if let Some(namespace) = &place.namespace {
             command = within(namespace, &command);
         }
         let child = command
@@ -157,7 +173,7 @@ impl ServerProcess {
             .stderr(errors)
             .spawn()
             .map_err(at("starting the server"))?;
-        Ok(Self { software, child, address, dir: dir.to_owned(), _own_dir: None })
+        Ok(Self { software, child, address: place.client, dir: dir.to_owned(), _own_dir: None })
     }
 
     /// Where clients connect.
@@ -279,12 +295,13 @@ fn zoo_cfg(dir: &Path, address: SocketAddr, settings: &[(String, String)]) -> St
 
 fn command(
     software: Software,
+    program: Option<&Path>,
     config: &Path,
     settings: &[(String, String)],
 ) -> Result<Command, ProcessError> {
     Ok(match software {
         Software::Rookery => {
-            let mut command = Command::new(rookery_binary());
+            let mut command = Command::new(program.map_or_else(rookery_binary, Path::to_owned));
             command.arg("serve").arg(config);
             command
         }

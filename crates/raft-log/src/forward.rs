@@ -162,7 +162,7 @@ async fn refusal(reader: &mut FrameReader) -> io::Error {
 
 /// The leader's side: takes what another server sends, until something is refused.
 pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
-    let Session { mut reader, mut writer, peer } = session;
+    let Session { mut reader, mut writer, peer, .. } = session;
     let mut answers: FuturesOrdered<oneshot::Receiver<()>> = FuturesOrdered::new();
     loop {
         tokio::select! {

@@ -19,7 +19,7 @@ use tree::Batch;
 use crate::{
     codec,
     peer::{
-        Identity, Kind, Lane, Session, Wanted,
+        Identity, Kind, Lane, Session, VERSIONS, Wanted,
         frame::{Frame, FrameReader, FrameWriter, put_frame},
         greet, welcome,
     },
@@ -48,7 +48,8 @@ fn session(input: &[u8]) -> Session {
     let Connection { reader, writer, .. } = connection(input);
     let mut reader = FrameReader::new(reader);
     reader.trust();
-    Session { reader, writer: FrameWriter(writer), peer: PEER }
+    let version = *VERSIONS.end();
+    Session { reader, writer: FrameWriter(writer), peer: PEER, version }
 }
 
 /// What a stranger says to a server that accepted its connection, and what one answers whom a

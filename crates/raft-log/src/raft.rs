@@ -194,12 +194,18 @@ impl RaftLog {
 
     /// Tells the leader, be it another server or this one; false if there is none, or no
     /// room. Nothing comes back, and what was told may be lost.
-    pub fn tell_leader(&self, message: PeerMessage) -> bool {
+    pub fn tell_leader(&self, message: &PeerMessage) -> bool {
         let _on_raft = self.runtime.enter();
         self.shared.tell_leader(message)
     }
 
-    /// What other servers told this one as the leader, and what it told itself. Taken once.
+    /// Tells a member, as [`Self::tell_leader`].
+    pub fn tell(&self, node: u64, message: &PeerMessage) -> bool {
+        let _on_raft = self.runtime.enter();
+        self.shared.tell(node, message)
+    }
+
+    /// What other servers told this one, and what it told itself. Taken once.
     pub fn take_messages(&self) -> Option<mpsc::Receiver<FromPeer>> {
         self.messages.lock().take()
     }

@@ -28,4 +28,5 @@ pub mod recovery;
 mod running;
 mod service;
 
-pub use running::{Running, ServerError, start};
+pub use ensemble::StateDiffers;
+pub use running::{Ended, Running, ServerError, start};

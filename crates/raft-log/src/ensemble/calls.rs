@@ -2,9 +2,6 @@
 
 use std::{io, sync::Arc};
 
-use openraft::ReadPolicy;
-use tree::SessionId;
-
 use super::{FromPeer, PeerMessage, Role, Shared, change, founding, lost_leader, report};
 use crate::{
     generated::peer as wire,
@@ -15,6 +12,7 @@ use crate::{
         link::Reply,
     },
 };
+use openraft::ReadPolicy;
 
 /// Answers one request; a message has no answer.
 pub(crate) async fn answer(
@@ -46,13 +44,9 @@ pub(crate) async fn answer(
         }
         Kind::Accept => Reply(frame.kind, founding::accept(shared, frame).await?),
         Kind::Join | Kind::ChangeMembers | Kind::HandOver => change::answer(shared, frame).await,
-        Kind::SessionsHeard => {
-            let record: wire::SessionsHeard = frame.record()?;
-            let sessions = record.sessions.into_iter().map(SessionId).collect();
-            shared.told(FromPeer {
-                server_id: from.server,
-                message: PeerMessage::SessionsHeard(sessions),
-            });
+        Kind::SessionsHeard | Kind::Digests | Kind::StateDiffers => {
+            let (node, server_id) = (from.node, from.server);
+            shared.told(FromPeer { node, server_id, message: PeerMessage::read(frame)? });
             return Ok(None);
         }
         Kind::Hello

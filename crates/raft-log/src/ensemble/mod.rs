@@ -9,6 +9,7 @@ mod founding;
 mod joining;
 mod lost_leader;
 mod members;
+mod message;
 mod plan;
 mod report;
 mod shared;
@@ -16,8 +17,8 @@ mod status;
 
 pub use change::{ChangeError, MemberChange};
 pub use members::{MemberView, Members, ServerSpec};
+pub use message::{FromPeer, PeerMessage};
 pub use report::{MemberReport, Report};
-pub use shared::{FromPeer, PeerMessage};
 pub use status::{Lag, PeerRef, Role, Status};
 
 pub(crate) use calls::answer;

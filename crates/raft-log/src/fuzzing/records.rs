@@ -46,6 +46,8 @@ pub(super) fn read(frame: &Frame) -> Forms {
         Kind::ChangeMembers => vec![change(frame), same::<wire::ChangeReply<'_>>(frame)],
         Kind::HandOver => vec![same::<wire::HandOver>(frame)],
         Kind::SessionsHeard => vec![same::<wire::SessionsHeard>(frame)],
+        Kind::Digests => vec![same::<wire::Digests>(frame)],
+        Kind::StateDiffers => vec![same::<wire::StateDiffers>(frame)],
         Kind::Forward => vec![forwarded(frame)],
         Kind::NotLeader => vec![same::<wire::Ask>(frame)],
         Kind::Offer => vec![offer(frame)],

@@ -18,7 +18,7 @@ use crate::{
     disk::{EntryKind, LogPosition, StoredEntry, StoredVote},
     generated::peer as wire,
     peer::{
-        Kind, Lane, MAGIC, VERSION,
+        Kind, Lane, MAGIC, VERSIONS,
         convert::{
             put_append, wire_append_reply, wire_transfer, wire_vote, wire_vote_reply,
             wire_vote_request,
@@ -45,8 +45,8 @@ fn position() -> Vec<wire::Position> {
 /// The beginnings of connections: what is said to a server, and what one answers.
 pub fn handshakes() -> Vec<Seed> {
     let hello = wire::Hello {
-        version_min: VERSION,
-        version_max: VERSION,
+        version_min: *VERSIONS.start(),
+        version_max: *VERSIONS.end(),
         cluster: PEER.cluster.cast_signed(),
         node: PEER.node.cast_signed(),
         incarnation: PEER.incarnation.cast_signed(),
@@ -67,7 +67,7 @@ pub fn handshakes() -> Vec<Seed> {
         out.to_vec()
     };
     let welcome = wire::Welcome {
-        version: VERSION,
+        version: *VERSIONS.end(),
         cluster: PEER.cluster.cast_signed(),
         node: PEER.node.cast_signed(),
         incarnation: PEER.incarnation.cast_signed(),
@@ -75,7 +75,7 @@ pub fn handshakes() -> Vec<Seed> {
     };
     vec![
         ("hello", greeting(&|_| ())),
-        ("hello_and_append", greeting(&|out| put_frame(out, Kind::Append, |out| append(out)))),
+        ("hello_and_append", greeting(&|out| put_frame(out, Kind::Append, append))),
         ("welcome", answered(Kind::Welcome, bytes(&welcome))),
         ("refusal", answered(Kind::Refusal, bytes(&wire::Refusal { reason: 2, text: "no" }))),
     ]
@@ -260,7 +260,7 @@ fn member_frames() -> Frames {
     let ballot = wire::Ballot { round: 3, server: 1 };
     let members = codec::encode_membership(&membership());
     let founding = wire::Founding { ballot, members: &members };
-    let promise = wire::Promise { yes: true, promised: ballot, accepted: vec![founding.clone()] };
+    let promise = wire::Promise { yes: true, promised: ballot, accepted: vec![founding] };
     let change = wire::ChangeMembers { expected: -1, put: vec![wire_member()], remove: vec![2, 3] };
     let changed = wire::ChangeReply { outcome: 7, text: "no", version: 70 };
     vec![

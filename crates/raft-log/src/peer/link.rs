@@ -143,13 +143,14 @@ async fn converse(
     first: Outgoing,
     requests: &mut mpsc::Receiver<Outgoing>,
 ) -> io::Error {
-    let Session { mut reader, mut writer, .. } = session;
+    let Session { mut reader, mut writer, version, .. } = session;
     let mut waiting = BTreeMap::new();
     let mut next_id = 1;
     let mut out = BytesMut::new();
     let mut request = Some(first);
     loop {
-        if let Some(request) = request.take() {
+        // One of an older version would take what it does not know for damage.
+        if let Some(request) = request.take().filter(|request| request.kind.since() <= version) {
             put_call(&mut out, next_id, &request);
             if let Some(answer) = request.answer {
                 waiting.retain(|_, answer: &mut oneshot::Sender<_>| !answer.is_closed());

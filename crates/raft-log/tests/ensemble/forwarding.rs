@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use raft_log::{FromPeer, PeerMessage};
-use tree::SessionId;
+use tree::{SessionId, Zxid};
 
 use crate::support::{Ensemble, until};
 
@@ -87,8 +87,12 @@ async fn the_leader_hears_what_every_server_tells() {
     let mut told = Vec::new();
     for (server_id, node) in &ensemble.nodes {
         let message = PeerMessage::SessionsHeard(vec![SessionId(*server_id), SessionId(-7)]);
-        assert!(node.log.tell_leader(message.clone()));
-        told.push(FromPeer { server_id: *server_id, message });
+        assert!(node.log.tell_leader(&message));
+        let digests = PeerMessage::Digests(vec![(Zxid(128), 7), (Zxid(256), u64::MAX)]);
+        assert!(node.log.tell_leader(&digests));
+        let (node, server_id) = (node.log.origin().node, *server_id);
+        told.push(FromPeer { node, server_id, message });
+        told.push(FromPeer { node, server_id, message: digests });
     }
     let mut heard = Vec::new();
     while heard.len() < told.len() {
@@ -97,5 +101,16 @@ async fn the_leader_hears_what_every_server_tells() {
     }
     heard.sort_by_key(|message| message.server_id);
     assert_eq!(heard, told);
+
+    // And any server hears what it alone is told.
+    let follower = if leader == 1 { 2 } else { 1 };
+    let mut messages = ensemble.node(follower).log.take_messages().unwrap();
+    let message = PeerMessage::StateDiffers { zxid: Zxid(128), yours: 7, theirs: u64::MAX };
+    let (from, to) = (ensemble.node(leader), ensemble.node(follower).log.origin().node);
+    assert!(from.log.tell(to, &message));
+    let next = tokio::time::timeout(Duration::from_secs(10), messages.recv()).await;
+    let heard = next.expect("messages arrive").unwrap();
+    let node = from.log.origin().node;
+    assert_eq!(heard, FromPeer { node, server_id: leader, message });
     ensemble.stop_all().await;
 }
