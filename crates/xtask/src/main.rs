@@ -2,6 +2,7 @@
 //!
 //! `--check` and `tidy` never write to the tree.
 
+mod bugs;
 mod ci;
 mod codegen;
 mod compat;
@@ -40,10 +41,17 @@ enum Chore {
     },
     /// Format, clippy, tidy and all tests, in one profile.
     Ci,
-    /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`.
+    /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`;
+    /// or put known bugs back and see them caught: `cargo xtask sim --bug all`.
     #[command(disable_help_flag = true)]
     Sim {
-        /// What the simulation is told.
+        /// A known bug of crates/sim/bugs by its name or number, or `all`.
+        #[arg(long)]
+        bug: Option<String>,
+        /// How many seeds.
+        #[arg(long)]
+        seeds: Option<u64>,
+        /// What else the simulation is told.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -60,7 +68,13 @@ fn main() -> ExitCode {
         }),
         Chore::Tidy { list_compat: false } => tidy::run(&root),
         Chore::Ci => ci::run(&root),
-        Chore::Sim { arguments } => simulation::run(&root, &arguments),
+        Chore::Sim { bug: Some(bug), seeds, .. } => {
+            bugs::run(&root, &bug, seeds.unwrap_or(bugs::SEEDS))
+        }
+        Chore::Sim { bug: None, seeds, mut arguments } => {
+            arguments.extend(seeds.map(|seeds| format!("--seeds={seeds}")));
+            simulation::run(&root, &arguments)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
