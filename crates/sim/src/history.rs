@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use parking_lot::Mutex;
 use crate::checks::Check;
+use parking_lot::Mutex;
 use tree::{Command, Op, OriginId, Outcome, Owner, SessionId, Zxid};
 
 /// A command at its place.

@@ -38,7 +38,9 @@ struct Bug {
 pub(crate) fn run(root: &Path, which: &str, seeds: u64) -> Result<(), Problems> {
     let bugs: Vec<Bug> = all(root)?
         .into_iter()
-        .filter(|bug| which == "all" || bug.name == which || bug.name.starts_with(&format!("{which}-")))
+        .filter(|bug| {
+            which == "all" || bug.name == which || bug.name.starts_with(&format!("{which}-"))
+        })
         .collect();
     if bugs.is_empty() {
         return Err(vec![format!("no bug in {BUGS} is called {which}")]);
@@ -91,7 +93,13 @@ fn put_back_and_run(
     if !applied.0 {
         return Err(format!("the patch does not apply: {}", applied.1));
     }
-    let built = output(simulation::cargo(copy, target).args(["build", "--release", "--quiet", "--package", "sim"]))?;
+    let built = output(simulation::cargo(copy, target).args([
+        "build",
+        "--release",
+        "--quiet",
+        "--package",
+        "sim",
+    ]))?;
     if !built.0 {
         return Err(format!("it cannot be built: {}", built.1));
     }
