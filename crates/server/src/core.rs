@@ -9,6 +9,7 @@
 
 use std::{
     collections::VecDeque,
+    mem,
     sync::{
         Arc, OnceLock,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -16,8 +17,9 @@ use std::{
 };
 
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use proto::EventType;
 use raft_log::{Committed, Members, Payload, codec};
-use session::{Delivery, Reader, WatchLimits, WatchTable};
+use session::{Connections, Delivery, Lane, Published, WatchLimits, WatchTable, WatcherId};
 use tree::{Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State};
 
 use crate::{
@@ -226,7 +228,7 @@ impl Core {
         }
         let text = ensemble::config_text(members);
         let outcome = state.set_config(&text);
-        self.fire(&mut self.watches.lock(), &outcome, rung);
+        self.tell(state, &mut self.watches.lock(), &outcome, None, rung);
     }
 
     fn apply_batch(&self, state: &mut State, batch: &Batch<'_>, rung: &mut Vec<Arc<Link>>) {
@@ -253,7 +255,6 @@ impl Core {
         Some(first)
     }
 
-    /// Events first, then the reply: nobody sees a change before those who watch it.
     fn publish(
         &self,
         state: &State,
@@ -263,42 +264,30 @@ impl Core {
         waiting: Option<Awaiting>,
         rung: &mut Vec<Arc<Link>>,
     ) {
-        self.fire(watches, outcome, rung);
         self.follow_session(command, outcome, waiting.as_ref());
         if let (Some(audit), Some(waiting)) = (&self.audit, &waiting) {
             let ip = waiting.link.as_ref().map(|link| link.remote.ip());
             audit.command(self.clock.wall().0, ip, command, outcome);
         }
-        let Some(Awaiting { link: Some(link), since_us, .. }) = waiting else { return };
-        let now_us = self.clock.monotonic_us();
-        self.metrics.update_done(now_us.saturating_sub(since_us));
-        let mut reader = Reader { state, watches, watcher: link.watcher(), flags: self.flags };
-        let delivery = link.lane.lock().deliver(outcome, &mut reader);
-        match delivery {
-            Delivery::Ring => rung.push(link),
-            Delivery::Quiet => {}
-            Delivery::Drop => link.drop_silently(),
-        }
+        let asker = waiting.and_then(|Awaiting { link, since_us, .. }| {
+            let link = link?;
+            let now_us = self.clock.monotonic_us();
+            self.metrics.update_done(now_us.saturating_sub(since_us));
+            Some((link.watcher(), link))
+        });
+        self.tell(state, watches, outcome, asker, rung);
     }
 
-    fn fire(&self, watches: &mut WatchTable, outcome: &Outcome, rung: &mut Vec<Arc<Link>>) {
-        if outcome.changes.is_empty() || watches.is_empty() {
-            return;
-        }
-        for change in &outcome.changes {
-            let mut fired = Fired::default();
-            watches.fire(change, &mut |watcher, event, path, acl| {
-                fired.note(event, path);
-                let Some(link) = self.links.by_watcher(watcher) else { return };
-                let delivery = link.lane.lock().event(outcome.zxid, event, path, acl);
-                match delivery {
-                    Delivery::Ring => rung.push(link),
-                    Delivery::Quiet => {}
-                    Delivery::Drop => link.drop_silently(),
-                }
-            });
-            self.metrics.watches_fired(&fired);
-        }
+    fn tell(
+        &self,
+        state: &State,
+        watches: &mut WatchTable,
+        outcome: &Outcome,
+        asker: Option<(WatcherId, Arc<Link>)>,
+        rung: &mut Vec<Arc<Link>>,
+    ) {
+        let mut audience = Audience { core: self, rung, fired: Fired::default() };
+        Published { outcome, state, watches, flags: self.flags }.publish(&mut audience, asker);
     }
 
     /// Keeps the maps of sessions in step with what was decided about sessions.
@@ -334,5 +323,39 @@ impl Core {
         if let (Some(link), Op::ExpireSession { .. }) = (link, &command.op) {
             link.drop_silently();
         }
+    }
+}
+
+/// The connections of this server while an outcome is published.
+struct Audience<'c> {
+    core: &'c Core,
+    /// Those whose tasks must be woken.
+    rung: &'c mut Vec<Arc<Link>>,
+    /// The events of the present change.
+    fired: Fired,
+}
+
+impl Connections for Audience<'_> {
+    type Link = Arc<Link>;
+
+    fn by_watcher(&self, watcher: WatcherId) -> Option<Arc<Link>> {
+        self.core.links.by_watcher(watcher)
+    }
+
+    fn deliver(&mut self, link: Arc<Link>, put: impl FnOnce(&mut Lane) -> Delivery) {
+        let delivery = put(&mut link.lane.lock());
+        match delivery {
+            Delivery::Ring => self.rung.push(link),
+            Delivery::Quiet => {}
+            Delivery::Drop => link.drop_silently(),
+        }
+    }
+
+    fn fired(&mut self, event: EventType, path: &str) {
+        self.fired.note(event, path);
+    }
+
+    fn change_told(&mut self) {
+        self.core.metrics.watches_fired(&mem::take(&mut self.fired));
     }
 }

@@ -47,6 +47,11 @@ impl Liveness {
         self.queue.lock().restart(now_ms, sessions);
     }
 
+    /// Leadership ends: nothing expires here until it begins again.
+    pub(crate) fn step_down(&self) {
+        self.queue.lock().step_down();
+    }
+
     /// The sessions that were silent for their whole timeout. They stay in the queue's
     /// hands until [`Self::closed`]; one that is attached meanwhile starts anew.
     pub(crate) fn expired(&self, links: &Links, now_ms: u64) -> Vec<SessionId> {

@@ -1,4 +1,5 @@
-//! Which sessions have fallen silent, kept by the server that leads.
+//! Which sessions have fallen silent, kept by every server, and judged by the one that leads:
+//! by its clock alone, and by what it heard of the others' connections.
 //!
 //! Deadlines are rounded up to the next tick after `now + timeout`, as in ZooKeeper, so
 //! that sessions end in bulk; a session never ends early and at most one tick late, plus
@@ -21,6 +22,8 @@ pub struct ExpiryQueue {
     /// Width of a bucket, in milliseconds; at least 1.
     tick_ms: u64,
     sessions: SessionMap<Tracked>,
+    /// Whether this server judges.
+    leads: bool,
     /// (look-at time, session), one for each in `sessions`. The time is a multiple of the
     /// tick and never later than the session's true deadline.
     buckets: BTreeSet<(u64, SessionId)>,
@@ -39,10 +42,10 @@ struct Tracked {
 }
 
 impl ExpiryQueue {
-    /// An empty queue with buckets of one tick.
+    /// An empty queue with buckets of one tick, of a server that does not lead.
     pub fn new(tick_ms: u64) -> Self {
         let sessions = SessionMap::with_hasher(FixedState::default());
-        Self { tick_ms: tick_ms.max(1), sessions, buckets: BTreeSet::new() }
+        Self { tick_ms: tick_ms.max(1), sessions, leads: false, buckets: BTreeSet::new() }
     }
 
     /// How many sessions are tracked.
@@ -57,11 +60,17 @@ impl ExpiryQueue {
 
     /// Leadership begins: forgets what was known and gives every session a full timeout.
     pub fn restart(&mut self, now_ms: u64, sessions: impl IntoIterator<Item = (SessionId, i32)>) {
+        self.leads = true;
         self.sessions.clear();
         self.buckets.clear();
         for (session, timeout_ms) in sessions {
             self.set_timeout(session, timeout_ms, now_ms);
         }
+    }
+
+    /// Leadership ends: nothing expires here until it begins again.
+    pub fn step_down(&mut self) {
+        self.leads = false;
     }
 
     /// A session was opened or attached: it has the full `timeout_ms` from `now_ms`.
@@ -89,7 +98,8 @@ impl ExpiryQueue {
         true
     }
 
-    /// The sessions whose deadline is at or before `now_ms`.
+    /// The sessions whose deadline is at or before `now_ms`; none where another server leads,
+    /// for that one knows who was heard elsewhere.
     ///
     /// `last_heard` says when a session was last heard, as far as connections know. An
     /// expired session stays tracked, and comes again after another full timeout, until it
@@ -102,6 +112,7 @@ impl ExpiryQueue {
         let mut expired = Vec::new();
         while let Some(&(bucket_ms, session)) = self.buckets.first()
             && bucket_ms <= now_ms
+            && self.leads
         {
             let heard_ms = last_heard(session).unwrap_or(0);
             let mut tracked = self.tracked(session);
@@ -159,13 +170,30 @@ mod tests {
 
     const TICK: u64 = 2000;
 
+    /// An empty queue of a server that leads.
+    fn leading(tick_ms: u64) -> ExpiryQueue {
+        let mut queue = ExpiryQueue::new(tick_ms);
+        queue.restart(0, []);
+        queue
+    }
+
+    #[test]
+    fn nothing_expires_where_another_server_leads() {
+        let mut queue = ExpiryQueue::new(TICK);
+        queue.set_timeout(SessionId(1), 4000, 0);
+        assert_eq!(poll(&mut queue, 100_000), [] as [i64; 0]);
+        queue.restart(100_000, [(SessionId(1), 4000)]);
+        queue.step_down();
+        assert_eq!(poll(&mut queue, 200_000), [] as [i64; 0]);
+    }
+
     fn poll(queue: &mut ExpiryQueue, now_ms: u64) -> Vec<i64> {
         queue.poll_expired(now_ms, &mut |_| None).iter().map(|session| session.0).collect()
     }
 
     #[test]
     fn deadlines_are_zookeepers() {
-        let mut queue = ExpiryQueue::new(TICK);
+        let mut queue = leading(TICK);
         // floor((now + timeout) / tick) + 1, in ticks: a deadline on a tick moves on.
         for (session, now, timeout) in [(1, 0, 3999), (2, 0, 4000), (3, 1, 4000), (4, 0, 6001)] {
             queue.set_timeout(SessionId(session), timeout, now);
@@ -178,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_session_that_was_heard_moves_to_its_true_bucket_when_its_own_comes_up() {
-        let mut queue = ExpiryQueue::new(TICK);
+        let mut queue = leading(TICK);
         queue.set_timeout(SessionId(1), 4000, 0);
         assert_eq!(queue.poll_expired(6000, &mut |_| Some(5500)), []);
         assert_eq!(queue.next_deadline(), Some(10_000));
@@ -188,7 +216,7 @@ mod tests {
 
     #[test]
     fn a_touch_counts_like_a_connection_that_heard() {
-        let mut queue = ExpiryQueue::new(TICK);
+        let mut queue = leading(TICK);
         queue.set_timeout(SessionId(1), 4000, 0);
         assert!(queue.touch(SessionId(1), 5500));
         assert!(!queue.touch(SessionId(2), 5500));
@@ -198,7 +226,7 @@ mod tests {
 
     #[test]
     fn an_expired_session_comes_again_until_it_is_removed() {
-        let mut queue = ExpiryQueue::new(TICK);
+        let mut queue = leading(TICK);
         queue.set_timeout(SessionId(1), 4000, 0);
         assert_eq!(poll(&mut queue, 6000), [1]);
         assert_eq!(poll(&mut queue, 6000), [] as [i64; 0]);
@@ -209,7 +237,7 @@ mod tests {
 
     #[test]
     fn a_new_leader_gives_everybody_a_full_timeout() {
-        let mut queue = ExpiryQueue::new(TICK);
+        let mut queue = leading(TICK);
         queue.set_timeout(SessionId(1), 4000, 0);
         queue.restart(100_000, [(SessionId(2), 4000)]);
         assert_eq!(poll(&mut queue, 103_999), [] as [i64; 0]);
@@ -218,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_shorter_timeout_counts_at_once() {
-        let mut queue = ExpiryQueue::new(TICK);
+        let mut queue = leading(TICK);
         queue.set_timeout(SessionId(1), 40_000, 0);
         queue.set_timeout(SessionId(1), 4000, 1000);
         assert_eq!(poll(&mut queue, 6000), [1]);
@@ -248,7 +276,7 @@ mod tests {
             tick in 1..500u64,
             steps in prop::collection::vec(step(), 1..200),
         ) {
-            let mut queue = ExpiryQueue::new(tick);
+            let mut queue = leading(tick);
             let mut now = 0;
             // What is true: session to (timeout, last heard).
             let mut alive: BTreeMap<i64, (u64, u64)> = BTreeMap::new();

@@ -17,6 +17,7 @@ pub mod from_wire;
 pub mod handshake;
 pub mod lane;
 mod local;
+mod publish;
 mod read_only;
 #[cfg(test)]
 mod testing;
@@ -34,6 +35,7 @@ pub use expiry::ExpiryQueue;
 pub use from_wire::Parsed;
 pub use lane::{Delivery, Lane};
 pub use local::{LocalSession, LocalSessions};
+pub use publish::{Connections, Published};
 pub use read_only::needs_quorum;
 pub use watch::{
     AddWatchMode, WatchLimitReached, WatchLimits, WatchSummary, WatchTable, WatcherId, WatcherType,

@@ -7,7 +7,7 @@ use tree::{
     AclEntry, Command, CommandFlags, CreateMode, Op, Outcome, Owner, Permissions, Reject, SessionId,
 };
 
-use crate::{chance::Chance, cluster::Cluster};
+use crate::{chance::Chance, checks::Check, cluster::Cluster};
 
 /// How long a client waits for an answer before it tries another server.
 const PATIENCE: Duration = Duration::from_secs(4);
@@ -58,12 +58,14 @@ impl Client {
         if let Err(reject) = outcome.result
             && is_open
         {
-            self.cluster.history.broken(format!("{:?} is refused: {reject}", self.session));
+            let what = format!("{:?} is refused: {reject}", self.session);
+            self.cluster.history.broken(Check::Owners, &what);
         }
         while let Some(outcome) = self.do_something(server).await {
             let is_gone = matches!(outcome.result, Err(Reject::SessionExpired));
             if is_gone {
-                self.cluster.history.broken(format!("{:?} is lost", self.session));
+                let what = format!("{:?} is lost", self.session);
+                self.cluster.history.broken(Check::Owners, &what);
             }
             // An attempt to move to another server, long given up, may still come true and take
             // the session away; a client comes back then, as it does on a lost connection.
@@ -134,7 +136,7 @@ impl Client {
         let (seen, _) = up.tree.digest();
         if seen < known {
             let what = format!("a sync at server {server} gives {seen}, {known} was acknowledged");
-            self.cluster.history.broken(what);
+            self.cluster.history.broken(Check::Sync, &what);
         }
         self.do_at(server, Op::Delete { path: "/not-there", version: -1 }).await
     }

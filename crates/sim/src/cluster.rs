@@ -11,7 +11,7 @@ use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec};
 use tokio::{sync::oneshot, time::Instant};
 use tree::{Command, Millis, OriginId, Outcome};
 
-use crate::{chance::Chance, disk::Disk, history::History, machine::Tree, net::Net};
+use crate::{chance::Chance, checks::Check, disk::Disk, history::History, machine::Tree, net::Net};
 
 /// Commands between two checkpoints: few, so that there are many.
 const CHECKPOINT_COMMANDS: u64 = 40;
@@ -115,7 +115,10 @@ impl Cluster {
                     server.up = Some(up);
                 }
             }
-            Err(error) => self.history.broken(format!("server {server} does not start: {error}")),
+            Err(error) => {
+                let what = format!("server {server} does not start: {error}");
+                self.history.broken(Check::Starting, &what);
+            }
         }
     }
 

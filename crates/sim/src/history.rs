@@ -10,6 +10,7 @@ use std::{
     time::Duration,
 };
 
+use crate::checks::Check;
 use parking_lot::Mutex;
 use tree::{Command, Op, OriginId, Outcome, Owner, SessionId, Zxid};
 
@@ -57,13 +58,13 @@ impl History {
         if let Some(known) = inner.applied.get(&now.zxid.0) {
             if known != now {
                 let what = format!("server {server} applies {now:?}, another one {known:?}");
-                inner.broken.push(what);
+                inner.broken(Check::Digests, &what);
             }
             return;
         }
         inner.applied.insert(now.zxid.0, *now);
         if !inner.commands.insert((now.origin, now.sequence)) {
-            inner.broken.push(format!("applied twice: {now:?}"));
+            inner.broken(Check::Once, &format!("applied twice: {now:?}"));
         }
         inner.note_owner(command, outcome);
     }
@@ -77,7 +78,7 @@ impl History {
             && known.digest != digest
         {
             let what = format!("server {server} restored {digest:x} at {zxid}, not {known:?}");
-            inner.broken.push(what);
+            inner.broken(Check::Digests, &what);
         }
     }
 
@@ -87,8 +88,8 @@ impl History {
     }
 
     /// Something else is wrong.
-    pub fn broken(&self, what: String) {
-        self.inner.lock().broken.push(what);
+    pub fn broken(&self, check: Check, what: &str) {
+        self.inner.lock().broken(check, what);
     }
 
     /// The highest zxid that anybody was told of before now.
@@ -130,9 +131,10 @@ impl History {
         let mut broken = inner.broken.clone();
         let lost = inner.acknowledged.iter().filter(|one| one.zxid > last).count();
         if lost > 0 {
-            broken.push(format!("{lost} acknowledged writes are lost: all end at {last}"));
+            let what = format!("{lost} acknowledged writes are lost: all end at {last}");
+            broken.push(format!("{} {what}", Check::Lost));
         }
-        broken.extend(inner.out_of_order());
+        broken.extend(inner.out_of_order().map(|what| format!("{} {what}", Check::Order)));
         broken
     }
 }
@@ -148,8 +150,12 @@ impl Inner {
             self.owners.insert(session.0, command.owner);
         } else if self.owners.get(&session.0) != Some(&command.owner) {
             let what = format!("{session:?} wrote at {} after it moved", outcome.zxid);
-            self.broken.push(what);
+            self.broken(Check::Owners, &what);
         }
+    }
+
+    fn broken(&mut self, check: Check, what: &str) {
+        self.broken.push(format!("{check} {what}"));
     }
 
     /// A write that began when another one was known to be done, and comes before it.

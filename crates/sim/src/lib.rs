@@ -10,6 +10,7 @@
 //! clocks that differ.
 
 pub mod chance;
+pub mod checks;
 pub mod client;
 pub mod cluster;
 pub mod disk;

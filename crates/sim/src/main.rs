@@ -19,6 +19,9 @@ struct Args {
     /// The first of many seeds.
     #[arg(long, default_value_t = 1)]
     from: u64,
+    /// One seed after another until something is caught, which is said in one line.
+    #[arg(long)]
+    until_caught: bool,
     /// How many seeds.
     #[arg(long, default_value_t = 100)]
     seeds: u64,
@@ -51,6 +54,9 @@ fn main() -> ExitCode {
         return if outcome.violations.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     drop(out);
+    if args.until_caught {
+        return until_caught(&args);
+    }
     let (next, failed, began) = (AtomicU64::new(args.from), AtomicU64::new(0), Instant::now());
     let end = args.from + args.seeds;
     let (acknowledged, simulated) = (AtomicU64::new(0), AtomicU64::new(0));
@@ -83,6 +89,24 @@ fn main() -> ExitCode {
         began.elapsed().as_secs_f64()
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What `cargo xtask sim --bug` reads. A panic counts, wherever it is.
+fn until_caught(args: &Args) -> ExitCode {
+    std::panic::set_hook(Box::new(|panic| {
+        let thread = std::thread::current();
+        let name = thread.name().unwrap_or("a thread");
+        let what = panic.to_string().replace('\n', " ");
+        let _ = writeln!(std::io::stdout(), "caught: {name}: [panic] {what}");
+        std::process::exit(1);
+    }));
+    for seed in args.from..args.from + args.seeds {
+        if let Some(first) = run(args.plan(seed)).violations.first() {
+            let _ = writeln!(std::io::stdout(), "caught: seed {seed}: {first}");
+            return ExitCode::FAILURE;
+        }
+    }
+    ExitCode::SUCCESS
 }
 
 fn summary(seed: u64, outcome: &Outcome) -> String {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use crate::{chance::Chance, client::Client, cluster::Cluster};
+use crate::{chance::Chance, checks::Check, client::Client, cluster::Cluster};
 
 /// How long the cluster may take to serve again when all faults are over.
 const HEAL_MAX: Duration = Duration::from_secs(120);
@@ -97,10 +97,10 @@ async fn run_here(plan: Plan) -> Outcome {
     let settled = until(|| cluster.is_settled()).await;
     let mut violations = Vec::new();
     if !goes_on {
-        violations.push(format!("it does not serve again within {HEAL_MAX:?}"));
+        violations.push(format!("{} it does not serve again within {HEAL_MAX:?}", Check::Serving));
     }
     if !settled {
-        violations.push(format!("its servers do not agree within {HEAL_MAX:?}"));
+        violations.push(format!("{} its servers do not agree within {HEAL_MAX:?}", Check::Serving));
     }
     let last = cluster.all().first().and_then(|server| cluster.up(*server));
     let last = last.map_or(tree::Zxid::ZERO, |up| up.tree.digest().0);

@@ -2,6 +2,7 @@
 //!
 //! `--check` and `tidy` never write to the tree.
 
+mod bugs;
 mod ci;
 mod codegen;
 mod compat;
@@ -43,10 +44,17 @@ enum Chore {
     Ci,
     /// Build and run the fuzzer's targets: `cargo xtask fuzz --seconds 3600`.
     Fuzz(fuzz::Fuzz),
-    /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`.
+    /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`;
+    /// or put known bugs back and see them caught: `cargo xtask sim --bug all`.
     #[command(disable_help_flag = true)]
     Sim {
-        /// What the simulation is told.
+        /// A known bug of crates/sim/bugs by its name or number, or `all`.
+        #[arg(long)]
+        bug: Option<String>,
+        /// How many seeds.
+        #[arg(long)]
+        seeds: Option<u64>,
+        /// What else the simulation is told.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },
@@ -64,7 +72,13 @@ fn main() -> ExitCode {
         Chore::Tidy { list_compat: false } => tidy::run(&root),
         Chore::Ci => ci::run(&root),
         Chore::Fuzz(asked) => fuzz::run(&root, &asked),
-        Chore::Sim { arguments } => simulation::run(&root, &arguments),
+        Chore::Sim { bug: Some(bug), seeds, .. } => {
+            bugs::run(&root, &bug, seeds.unwrap_or(bugs::SEEDS))
+        }
+        Chore::Sim { bug: None, seeds, mut arguments } => {
+            arguments.extend(seeds.map(|seeds| format!("--seeds={seeds}")));
+            simulation::run(&root, &arguments)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

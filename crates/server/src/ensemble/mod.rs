@@ -137,6 +137,12 @@ impl Ensemble {
         self.leading.load(Ordering::Acquire)
     }
 
+    /// Starts nothing by itself any more.
+    fn step_down(&self, service: &Service) {
+        self.leading.store(false, Ordering::Release);
+        service.core.liveness.step_down();
+    }
+
     /// What it is to its clients.
     pub(crate) fn mode(&self) -> Mode {
         if self.serving() == Serving::Readers {
@@ -204,7 +210,7 @@ pub(crate) async fn follow(service: Arc<Service>, mut stop: watch::Receiver<bool
         () = serve_while_in_touch(&service, ensemble) => {}
         _ = stop.wait_for(|stop| *stop) => {}
     }
-    ensemble.leading.store(false, Ordering::Release);
+    ensemble.step_down(&service);
 }
 
 async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
@@ -228,7 +234,7 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
             let outside = ensemble.place() == Place::Outside;
             removed = outside.then(|| removed.unwrap_or_else(Instant::now));
         }
-        ensemble.leading.store(false, Ordering::Release);
+        ensemble.step_down(service);
         ensemble.set_serving(false, service);
         if removed.is_some() {
             tracing::warn!(
@@ -267,7 +273,7 @@ async fn follow_leadership(
 ) {
     let leads = status.borrow_and_update().role == Role::Leading;
     if !leads {
-        ensemble.leading.store(false, Ordering::Release);
+        ensemble.step_down(service);
     } else if !ensemble.is_leading() && ensemble.catch_up().await {
         let core = &service.core;
         core.liveness.restart(&core.read(), core.clock.monotonic_ms());
