@@ -8,6 +8,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use fault_points::{Point, pass, reach_in_task};
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use jute::Record as _;
 use openraft::{errors::ClientWriteError, impls::OneshotResponder};
@@ -92,6 +93,7 @@ type Answer =
 
 /// Appends a batch; `None` when openraft has stopped.
 async fn write(shared: &Shared, payload: Bytes) -> Option<Answer> {
+    pass(Point::ProposeAppend);
     let (responder, answer) = OneshotResponder::new_pair();
     shared.raft().client_write_ff(Batches(payload), Some(responder)).await.ok()?;
     Some(answer)
@@ -174,10 +176,14 @@ async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
         for Batch { payload, .. } in batches.drain(..) {
             put_frame(&mut out, Kind::Forward, |out| wire::Forward { entry: &payload }.encode(out));
         }
-        if !out.is_empty()
-            && let Err(error) = writer.write(&out.split()).await
-        {
-            return error;
+        if !out.is_empty() {
+            let sent = match reach_in_task(Point::ForwardSend).await {
+                Ok(()) => writer.write(&out.split()).await,
+                failed => failed,
+            };
+            if let Err(error) = sent {
+                return error;
+            }
         }
         tokio::select! {
             biased;
@@ -215,6 +221,9 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                 if matches!(answer, Ok(Ok(_))) {
                     continue;
                 }
+                if let Err(error) = reach_in_task(Point::ForwardRefuse).await {
+                    return error;
+                }
                 let told = writer.record(Kind::NotLeader, &wire::Ask { reserved: 0 }).await;
                 return told.err().unwrap_or_else(|| io::Error::other("a batch was refused"));
             }
@@ -223,6 +232,9 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                     Ok(entry) => entry,
                     Err(error) => return error,
                 };
+                if let Err(error) = reach_in_task(Point::ForwardTake).await {
+                    return error;
+                }
                 match write(shared, entry).await {
                     Some(answer) => answers.push_back(answer),
                     None => return io::Error::other("openraft has stopped"),

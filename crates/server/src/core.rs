@@ -15,6 +15,7 @@ use std::{
     },
 };
 
+use fault_points::{Point, pass};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use raft_log::{Committed, Members, Payload, codec};
 use session::{Delivery, Reader, WatchLimits, WatchTable};
@@ -237,6 +238,7 @@ impl Core {
                 continue;
             }
             let outcome = state.apply(batch.time, command);
+            pass(Point::ApplyCommand);
             if own {
                 self.applied_sequence.store(sequence, Ordering::Relaxed);
             }

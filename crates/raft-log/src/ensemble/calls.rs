@@ -2,6 +2,7 @@
 
 use std::{io, sync::Arc};
 
+use fault_points::{Point, reach_in_task};
 use openraft::ReadPolicy;
 use tree::SessionId;
 
@@ -26,6 +27,7 @@ pub(crate) async fn answer(
         Kind::Vote | Kind::PreVote => vote(shared, frame).await?,
         Kind::Transfer => {
             let request = read_transfer(&frame.record()?)?;
+            reach_in_task(Point::TransferTake).await?;
             let done = shared.raft().handle_transfer_leader(request).await;
             let text = match done {
                 Ok(Ok(())) => String::new(),
@@ -79,6 +81,7 @@ async fn vote(shared: &Shared, frame: &Frame) -> io::Result<Reply> {
         shared.raft().pre_vote(request).await
     };
     let response = response.map_err(io::Error::other)?;
+    reach_in_task(Point::VoteReply).await?;
     Ok(Reply::new(frame.kind, &wire_vote_reply(&response)))
 }
 
