@@ -25,10 +25,22 @@ impl Load {
     /// # Panics
     /// When a writer gets no session.
     pub fn start(servers: impl IntoIterator<Item = Vec<SocketAddr>>, session_ms: i32) -> Self {
+        Self::start_with(servers, session_ms, |writer| writer)
+    }
+
+    /// The same, with writers made different by `with`.
+    ///
+    /// # Panics
+    /// When a writer gets no session.
+    pub fn start_with(
+        servers: impl IntoIterator<Item = Vec<SocketAddr>>,
+        session_ms: i32,
+        with: impl Fn(Writer) -> Writer,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let progress = Arc::new(AtomicU64::new(0));
         let start = |(number, servers)| {
-            let writer = Writer::start(servers, number, session_ms).expect("a session");
+            let writer = with(Writer::start(servers, number, session_ms).expect("a session"));
             let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));
             thread::spawn(move || writer.run(&stop, &progress))
         };
@@ -48,6 +60,16 @@ impl Load {
             assert!(!self.writers.iter().any(JoinHandle::is_finished), "a writer failed");
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// How many writes were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.progress.load(Ordering::Relaxed)
+    }
+
+    /// Whether a writer found a promise broken.
+    pub fn has_failed(&self) -> bool {
+        self.writers.iter().any(JoinHandle::is_finished)
     }
 
     /// Stops, and gives the writers for what they know.
