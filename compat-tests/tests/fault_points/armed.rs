@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs;
 use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use compat_tests::oracle::process::ARMED;
@@ -79,15 +80,24 @@ pub(crate) fn arm(dir: &Path, points: &[(Point, u32, &str)]) {
 
 /// The same in the file's own words.
 pub(crate) fn arm_lines(dir: &Path, lines: &[&str]) {
+    static TIMES: AtomicU32 = AtomicU32::new(0);
+    let time = format!("# {}", TIMES.fetch_add(1, Ordering::Relaxed));
     // In one step: the server may look at any time.
     let part = dir.join("armed.part");
-    fs::write(&part, lines.join("\n")).unwrap();
+    fs::write(&part, [&[time.as_str()], lines].concat().join("\n")).unwrap();
     fs::rename(part, dir.join(ARMED)).unwrap();
 }
 
 /// Makes the server of a directory a healthy one again.
 pub(crate) fn disarm(dir: &Path) {
     arm(dir, &[]);
+}
+
+/// Waits until a server that runs has seen how it is armed.
+pub(crate) fn until_seen(dir: &Path, output: impl Fn() -> String) {
+    let text = fs::read_to_string(dir.join(ARMED)).unwrap();
+    let seen = format!("fault points are armed: {}\n", text.lines().next().unwrap());
+    until(&seen, || output().contains(&seen));
 }
 
 /// Waits until `condition` holds.

@@ -3,7 +3,7 @@
 use compat_tests::raw::{Answer, Session};
 use fault_points::Point;
 
-use crate::armed::{Action, Case, arm};
+use crate::armed::{Action, arm};
 use crate::ensemble::Trio;
 use crate::plan::Scene;
 use crate::{cases, walk};
@@ -34,7 +34,11 @@ pub(crate) fn walk_all(action: Action) {
             let ended = trio.ensemble.wait_exit(victim, crate::armed::WITHIN);
             assert!(ended.is_some(), "{case}: it does not crash: {}", trio.ensemble.outputs());
         }
-        case.arm(&trio.ensemble.dir_of(armed));
+        if armed == leader {
+            trio.arm(&[leader], case);
+        } else {
+            case.arm(&trio.ensemble.dir_of(victim));
+        }
         trio.ensemble.spawn(victim).unwrap();
         let reached = trio.wait_for_fault(&[armed], case);
         trio.check(reached, case);

@@ -6,8 +6,8 @@
 //! failure of the test, as is a point that is nowhere in the plan.
 //!
 //! Environment: `FAULT_POINTS=all` walks every case; else crashes are all walked, and of the
-//! failures and stalls as many as fit. `FAULT_POINTS_ONLY=log.sync` walks the cases of the
-//! points whose names contain that.
+//! failures and stalls as many as fit. `FAULT_POINTS_ONLY=log.sync,mark` walks all cases of the
+//! points whose names contain one of these.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -34,7 +34,10 @@ fn cases(scenes: &[Scene], action: Action) -> Vec<Case> {
     let all = std::env::var("FAULT_POINTS").is_ok_and(|which| which == "all");
     plan::cases(action, all || !only.is_empty())
         .into_iter()
-        .filter(|case| scenes.contains(&case.scene) && case.point.name().contains(&only))
+        .filter(|case| {
+            scenes.contains(&case.scene)
+                && only.split(',').any(|only| case.point.name().contains(only))
+        })
         .collect()
 }
 

@@ -152,7 +152,11 @@ impl CheckpointStore for RocksCheckpoints {
         let moved = self.folders.replace_live();
         let live = &self.folders.live;
         reach(Point::InstallOpen)?;
-        *db = Some(DB::open(&options::checkpoint(), live).map_err(|error| failure(live, &error))?);
+        // Never made anew: an empty one where the received one was to be would count as a
+        // checkpoint of nothing at the next start, and the received one as left over.
+        let mut options = options::checkpoint();
+        options.create_if_missing(false);
+        *db = Some(DB::open(&options, live).map_err(|error| failure(live, &error))?);
         Ok(moved?)
     }
 }
