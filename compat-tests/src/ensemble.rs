@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -260,6 +261,14 @@ impl Ensemble {
             let _ = kill_process(pid, Signal::TERM);
         }
         let _ = process.wait_exit(within);
+    }
+
+    /// How a server ended by itself; `None` when it goes on running, or did not run.
+    pub fn wait_exit(&mut self, index: usize, within: Duration) -> Option<ExitStatus> {
+        let member = &mut self.members[index];
+        let status = member.process.as_mut()?.wait_exit(within)?;
+        member.process = None;
+        Some(status)
     }
 
     /// Sends a signal to a server that runs: stops it where it is, or lets it go on.

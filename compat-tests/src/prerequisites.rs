@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use crate::oracle::process::rookery_binary as binary_under_test;
+use crate::oracle::process::{faulty_binary, rookery_binary as binary_under_test};
 
 /// The release of kazoo under test.
 const KAZOO: &str = "kazoo==2.10.0";
@@ -49,6 +49,20 @@ pub fn rookery_binary() -> Result<PathBuf, Missing> {
     }
     let how = "build it in the profile of the tests (cargo build --release -p cli), \
                or name another one in ROOKERY_BIN";
+    Err(Missing { what: path.display().to_string(), how: how.to_owned() })
+}
+
+/// The binary under test with fault points.
+///
+/// # Errors
+/// When it has not been built.
+pub fn rookery_faults_binary() -> Result<PathBuf, Missing> {
+    let path = faulty_binary();
+    if path.is_file() {
+        return Ok(path);
+    }
+    let how = "build it (cargo build --release -p cli --features fault-points --bin \
+               rookery-faults), or name another one in ROOKERY_FAULTS_BIN";
     Err(Missing { what: path.display().to_string(), how: how.to_owned() })
 }
 

@@ -29,6 +29,9 @@ pub enum Software {
     ZooKeeper,
     /// The `rookery` binary of this build, or the one that `ROOKERY_BIN` names.
     Rookery,
+    /// The same, built with fault points, or the binary that `ROOKERY_FAULTS_BIN` names: what
+    /// is armed stands in the file [`ARMED`] in its directory.
+    Faulty,
 }
 
 impl Software {
@@ -44,6 +47,9 @@ impl Software {
         }
     }
 }
+
+/// The file that arms the fault points of a server, in its directory.
+pub const ARMED: &str = "armed";
 
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -168,6 +174,7 @@ impl ServerProcess {
         }
         let child = command
             .current_dir(dir)
+            .env(fault_points::FILE_VARIABLE, dir.join(ARMED))
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
@@ -300,8 +307,12 @@ fn command(
     settings: &[(String, String)],
 ) -> Result<Command, ProcessError> {
     Ok(match software {
-        Software::Rookery => {
-            let mut command = Command::new(program.map_or_else(rookery_binary, Path::to_owned));
+        Software::Rookery | Software::Faulty => {
+            let usual = match software {
+                Software::Faulty => faulty_binary,
+                Software::Rookery | Software::ZooKeeper => rookery_binary,
+            };
+            let mut command = Command::new(program.map_or_else(usual, Path::to_owned));
             command.arg("serve").arg(config);
             command
         }
@@ -330,10 +341,19 @@ fn within(namespace: &str, command: &Command) -> Command {
 
 /// The binary to test: `ROOKERY_BIN`, or the one beside this test's own binary.
 pub fn rookery_binary() -> PathBuf {
-    std::env::var_os("ROOKERY_BIN").map_or_else(
+    binary("ROOKERY_BIN", "rookery")
+}
+
+/// The binary with fault points: `ROOKERY_FAULTS_BIN`, or the one beside this test's own.
+pub fn faulty_binary() -> PathBuf {
+    binary("ROOKERY_FAULTS_BIN", "rookery-faults")
+}
+
+fn binary(variable: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(
         || {
             let own = std::env::current_exe().unwrap_or_default();
-            own.ancestors().nth(2).map_or_else(PathBuf::new, |dir| dir.join("rookery"))
+            own.ancestors().nth(2).map_or_else(PathBuf::new, |dir| dir.join(name))
         },
         PathBuf::from,
     )

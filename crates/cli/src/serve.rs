@@ -48,6 +48,10 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// Runs the server; returns when it was stopped.
 pub(crate) fn run(args: &Args) -> ExitCode {
     use_small_pages();
+    #[cfg(feature = "fault-points")]
+    if let Err(error) = fault_points::follow_file() {
+        return fail(&format!("fault points: {error}"), EXIT_INVALID_CONFIG);
+    }
     let filter = args.log.clone().or_else(|| env::var(logging::FILTER_VARIABLE).ok());
     if let Err(error) = logging::start(filter.as_deref(), args.log_format) {
         return fail(&error.to_string(), EXIT_INVALID_CONFIG);

@@ -9,6 +9,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use fault_points::{Point, pass, reach_in_task};
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use jute::Record as _;
 use tokio::{
@@ -130,10 +131,14 @@ async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
         for Batch { payload, .. } in batches.drain(..) {
             put_frame(&mut out, Kind::Forward, |out| wire::Forward { entry: &payload }.encode(out));
         }
-        if !out.is_empty()
-            && let Err(error) = writer.write(&out.split()).await
-        {
-            return error;
+        if !out.is_empty() {
+            let sent = match reach_in_task(Point::ForwardSend).await {
+                Ok(()) => writer.write(&out.split()).await,
+                failed => failed,
+            };
+            if let Err(error) = sent {
+                return error;
+            }
         }
         tokio::select! {
             biased;
@@ -171,14 +176,21 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                 if answer.is_ok() {
                     continue;
                 }
+                if let Err(error) = reach_in_task(Point::ForwardRefuse).await {
+                    return error;
+                }
                 let told = writer.record(Kind::NotLeader, &wire::Ask { reserved: 0 }).await;
                 return told.err().unwrap_or_else(|| io::Error::other("a batch was refused"));
             }
             frame = reader.next(), if answers.len() < IN_HAND_MAX => {
-                match frame.and_then(|frame| batch_in(frame, &peer)) {
-                    Ok(batch) => answers.push_back(shared.offers.offer(batch)),
+                let batch = match frame.and_then(|frame| batch_in(frame, &peer)) {
+                    Ok(batch) => batch,
                     Err(error) => return error,
+                };
+                if let Err(error) = reach_in_task(Point::ForwardTake).await {
+                    return error;
                 }
+                answers.push_back(shared.offers.offer(batch));
             }
         }
     }

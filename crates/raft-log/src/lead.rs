@@ -15,6 +15,7 @@
 use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
+use fault_points::{Point, pass};
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use openraft::{errors::ClientWriteError, impls::OneshotResponder};
 use parking_lot::Mutex;
@@ -206,6 +207,7 @@ impl Lead<'_> {
 
 /// Appends an entry; `None` when openraft has stopped.
 async fn append(shared: &Shared, entry: Bytes) -> Option<Answer> {
+    pass(Point::ProposeAppend);
     let (responder, answer) = OneshotResponder::new_pair();
     shared.raft().client_write_ff(Batches(entry), Some(responder)).await.ok()?;
     Some(answer)

@@ -41,6 +41,9 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// What had to be written could not be.
+    #[error("{0}")]
+    Failed(String),
     /// openraft did not start.
     #[error("raft: {0}")]
     Raft(String),
@@ -52,7 +55,10 @@ impl StartError {
         match self {
             Self::Checkpoint(CheckpointError::Damaged(_)) => true,
             Self::Log(error) => error.kind() == io::ErrorKind::InvalidData,
-            Self::Checkpoint(CheckpointError::Io(_)) | Self::Listen { .. } | Self::Raft(_) => false,
+            Self::Checkpoint(CheckpointError::Io(_))
+            | Self::Listen { .. }
+            | Self::Failed(_)
+            | Self::Raft(_) => false,
         }
     }
 }
@@ -124,7 +130,9 @@ impl RaftLog {
             Ok(Err(error)) => {
                 // Its files are closed when it has ended.
                 thread.join("raft").await;
-                return Err(error);
+                // openraft says only that it has ended; the log's thread knows why.
+                let failed = failed.borrow().clone();
+                return Err(failed.map_or(error, StartError::Failed));
             }
             Err(_) => return Err(StartError::Raft("its thread ended".to_owned())),
         };

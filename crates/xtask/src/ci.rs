@@ -13,8 +13,16 @@ const STEPS: &[&[&str]] = &[
     &["fmt", "--all", "--check"],
     &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"],
     &["clippy", "--workspace", "--all-targets", "--release", "--locked", "--", "-D", "warnings"],
-    // The binary first: the tests of real clients start it.
+    // The binaries first, the one with fault points, too: tests start them.
     &["build", "--release", "--locked", "--package", "cli"],
+    &[
+        "build",
+        "--release",
+        "--locked",
+        "--package=cli",
+        "--features=fault-points",
+        "--bin=rookery-faults",
+    ],
     &["test", "--workspace", "--release", "--locked"],
 ];
 

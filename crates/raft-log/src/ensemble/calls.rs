@@ -12,6 +12,7 @@ use crate::{
         link::Reply,
     },
 };
+use fault_points::{Point, reach_in_task};
 use openraft::ReadPolicy;
 
 /// Answers one request; a message has no answer.
@@ -24,6 +25,7 @@ pub(crate) async fn answer(
         Kind::Vote | Kind::PreVote => vote(shared, frame).await?,
         Kind::Transfer => {
             let request = read_transfer(&frame.record()?)?;
+            reach_in_task(Point::TransferTake).await?;
             let done = shared.raft().handle_transfer_leader(request).await;
             let text = match done {
                 Ok(Ok(())) => String::new(),
@@ -73,6 +75,7 @@ async fn vote(shared: &Shared, frame: &Frame) -> io::Result<Reply> {
         shared.raft().pre_vote(request).await
     };
     let response = response.map_err(io::Error::other)?;
+    reach_in_task(Point::VoteReply).await?;
     Ok(Reply::new(frame.kind, &wire_vote_reply(&response)))
 }
 

@@ -8,6 +8,7 @@
 use std::{collections::VecDeque, io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
+use fault_points::{Point, reach_in_task};
 use futures_util::{
     FutureExt, Stream, StreamExt,
     stream::{BoxStream, FuturesOrdered},
@@ -60,7 +61,11 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                     }
                     answer = pending.next().now_or_never().flatten();
                 }
-                if let Err(error) = writer.write(&out.split()).await {
+                let sent = match reach_in_task(Point::AppendReply).await {
+                    Ok(()) => writer.write(&out.split()).await,
+                    failed => failed,
+                };
+                if let Err(error) = sent {
                     return error;
                 }
             }
@@ -69,6 +74,9 @@ pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
                     let frame = frame.expect(Kind::Append)?;
                     Ok((frame.body.len(), read_append(&frame)?))
                 });
+                if let Err(error) = reach_in_task(Point::AppendTake).await {
+                    return error;
+                }
                 match request {
                     Ok((bytes, (request, quorum_age_ms))) => {
                         pending_bytes += bytes;
@@ -185,6 +193,9 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
                     let answer = frame.and_then(|frame| {
                         read_append_reply(&frame.expect(Kind::AppendReply)?.record()?)
                     });
+                    if let Err(error) = reach_in_task(Point::AppendAnswered).await {
+                        return Some(Err(error));
+                    }
                     match answer {
                         Ok(answer) => self.arrived = Some(answer),
                         Err(error) => return Some(Err(error)),
@@ -258,6 +269,9 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
         self.asked.push_back(Asked::new(request));
         let quorum_age_ms = self.shared.quorum_age_ms();
         put_frame(&mut self.out, Kind::Append, |out| put_append(out, request, quorum_age_ms));
+        let is_sign_of_life = request.entries.is_empty();
+        reach_in_task(if is_sign_of_life { Point::HeartbeatSend } else { Point::AppendSend })
+            .await?;
         let session = self.session.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         session.writer.write(&self.out.split()).await
     }

@@ -6,6 +6,7 @@
 
 use std::{io, ops::RangeInclusive, sync::Arc, time::Duration};
 
+use fault_points::{Point, reach_in_task};
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -148,6 +149,7 @@ pub(crate) async fn greet(
         to_server,
         lane: lane.number(),
     };
+    reach_in_task(Point::DialHello).await?;
     writer.write(MAGIC).await?;
     writer.record(Kind::Hello, &hello).await?;
     let answer = async {
@@ -227,6 +229,7 @@ pub(crate) async fn welcome(
         .map_err(|_| PeerError::Unreachable("it does not say who it is".to_owned()))??;
     let hello: wire::Hello = hello.expect(Kind::Hello)?.record()?;
     let own = own();
+    reach_in_task(Point::DialWelcome).await?;
     writer.write(MAGIC).await?;
     match examine(own, &hello) {
         Ok((peer, lane, version)) => {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use fault_points::{Point, reach_in_task};
 use jute::Record;
 use parking_lot::Mutex;
 use tokio::{
@@ -157,7 +158,11 @@ async fn converse(
                 waiting.insert(next_id, answer);
             }
             next_id += 1;
-            if let Err(error) = writer.write(&out.split()).await {
+            let sent = match reach_in_task(Point::CallSend).await {
+                Ok(()) => writer.write(&out.split()).await,
+                failed => failed,
+            };
+            if let Err(error) = sent {
                 return error;
             }
         }
@@ -249,7 +254,11 @@ impl Answerer {
             jute::put_int(out, kind.number());
             out.extend_from_slice(&body);
         });
-        if let Err(error) = writer.lock().await.write(&out).await {
+        let sent = match reach_in_task(Point::CallReply).await {
+            Ok(()) => writer.lock().await.write(&out).await,
+            failed => failed,
+        };
+        if let Err(error) = sent {
             tracing::debug!(%error, "an answer could not be sent");
         }
     }
