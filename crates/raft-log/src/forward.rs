@@ -9,7 +9,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
-use fault_points::{Point, pass, reach_in_task};
+use fault_points::{Point, reach_in_task};
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use jute::Record as _;
 use tokio::{

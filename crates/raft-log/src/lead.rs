@@ -190,16 +190,20 @@ impl Lead<'_> {
             return None;
         }
         let mut gathered = Gathered::default();
-        while gathered.has_room()
-            && let Some(batch) = self.again.pop_front().or_else(|| self.shared.proposer.take())
-        {
-            gathered.push(batch.payload);
-        }
-        while gathered.has_room()
-            && let Some(Offer { batch, applied }) = self.shared.offers.take()
-        {
-            gathered.push(batch);
-            gathered.applied.push(applied);
+        // In turn, and one of each whatever its size: nobody's writes wait for ever behind
+        // those of a server that has many.
+        loop {
+            let own = self.again.pop_front().or_else(|| self.shared.proposer.take());
+            let offer = self.shared.offers.take();
+            let more = own.is_some() || offer.is_some();
+            own.into_iter().for_each(|batch| gathered.push(batch.payload));
+            if let Some(Offer { batch, applied }) = offer {
+                gathered.push(batch);
+                gathered.applied.push(applied);
+            }
+            if !more || !gathered.has_room() {
+                break;
+            }
         }
         (!gathered.batches.is_empty()).then_some(gathered)
     }

@@ -54,6 +54,38 @@ async fn ten_thousand_commands_are_applied_once_across_changes_of_the_leader() {
     ensemble.stop_all().await;
 }
 
+/// The leader's own queue is never empty here: what others forward must get its turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_leader_does_not_keep_the_others_waiting() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let follower = if leader == 1 { 2 } else { 1 };
+    ensemble.node(leader).create("/busy").await;
+    let flood = async {
+        loop {
+            ensemble.node(leader).set("/busy").await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let others = async {
+        ensemble.node(follower).create("/other").await;
+        for round in 1..=20 {
+            ensemble.node(follower).set("/other").await;
+            until("a follower's command is applied", || {
+                ensemble.node(follower).tree.version("/other") == round
+            })
+            .await;
+        }
+    };
+    tokio::select! {
+        () = flood => {}
+        () = others => {}
+    }
+    assert!(ensemble.node(leader).tree.version("/busy") > 1000, "the leader was busy");
+    ensemble.stop_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_barrier_waits_for_what_was_written_elsewhere() {
     let mut ensemble = Ensemble::new(3).await;
