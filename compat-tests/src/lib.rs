@@ -11,4 +11,5 @@ pub mod proxy;
 pub mod raw;
 pub mod script;
 pub mod server;
+pub mod small_disk;
 pub mod writer;

@@ -13,8 +13,10 @@ use crate::plan::Scene;
 
 /// How long a point may take to be reached.
 pub(crate) const WITHIN: Duration = Duration::from_secs(60);
-/// How long a step stalls: longer than an election takes.
-const STALL_MS: u32 = 2500;
+/// How long a step stalls among others: longer than an election takes.
+const STALL: Duration = Duration::from_millis(2500);
+/// How long a step of a lone server stalls.
+const STALL_ALONE: Duration = Duration::from_millis(500);
 
 /// What happens at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +25,8 @@ pub(crate) enum Action {
     Crash,
     /// The step gives an error.
     Fail,
-    /// The step takes 2.5 seconds.
+    /// The step takes long.
     Stall,
-}
-
-impl Action {
-    pub(crate) fn word(self) -> String {
-        match self {
-            Self::Crash => "crash".to_owned(),
-            Self::Fail => "fail".to_owned(),
-            Self::Stall => format!("stall {STALL_MS}"),
-        }
-    }
 }
 
 /// A point, the scene in which it is reached, and at which pass what happens.
@@ -55,9 +47,23 @@ impl fmt::Display for Case {
 }
 
 impl Case {
+    /// How long it stalls.
+    pub(crate) fn stall(&self) -> Duration {
+        if self.scene.is_lone() { STALL_ALONE } else { STALL }
+    }
+
+    /// What happens, in the words of the file.
+    pub(crate) fn word(&self) -> String {
+        match self.action {
+            Action::Crash => "crash".to_owned(),
+            Action::Fail => "fail".to_owned(),
+            Action::Stall => format!("stall {}", self.stall().as_millis()),
+        }
+    }
+
     /// Arms the server of a directory, whether it runs or is to be started.
     pub(crate) fn arm(&self, dir: &Path) {
-        arm(dir, &[(self.point, self.before, &self.action.word())]);
+        arm(dir, &[(self.point, self.before, &self.word())]);
     }
 
     /// Whether the server has said that it came to the point.

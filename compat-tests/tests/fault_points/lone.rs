@@ -65,8 +65,7 @@ impl Lone {
                 assert!(!status.success(), "{case}: {status}");
                 if case.action == Action::Fail {
                     assert!(status.code().is_some(), "{case}: {status}: {said}");
-                    let reason = format!("rookery: ");
-                    let why = said.lines().rev().find(|line| line.starts_with(&reason));
+                    let why = said.lines().rev().find(|line| line.starts_with("rookery: "));
                     assert!(
                         why.is_some_and(|why| why.contains("armed to fail")),
                         "{case}: it does not say why: {said}"
@@ -80,6 +79,9 @@ impl Lone {
                 let ended = process.wait_exit(Duration::ZERO);
                 assert!(ended.is_none(), "{case}: {ended:?}: {}", process.output());
                 disarm(self.dir.path());
+                if case.action == Action::Stall {
+                    std::thread::sleep(case.stall());
+                }
                 process.wait_until_answering().unwrap();
                 self.process = Some(process);
             }
@@ -134,7 +136,7 @@ pub(crate) fn walk_all(action: Action) {
 
 /// Holds the writers up, by a stall of the log, so that the server rests behind it.
 fn rest(server: &Lone, case: &Case) {
-    let (word, dir) = (case.action.word(), server.dir.path());
+    let (word, dir) = (case.word(), server.dir.path());
     arm(
         dir,
         &[(case.point, case.before, &word), (fault_points::Point::ProposeAppend, 0, "stall 400")],

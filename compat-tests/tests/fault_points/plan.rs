@@ -180,7 +180,8 @@ pub(crate) fn cases(action: Action, all: bool) -> Vec<Case> {
 }
 
 impl Scene {
-    const fn is_lone(self) -> bool {
+    /// Whether the server stands alone.
+    pub(crate) const fn is_lone(self) -> bool {
         matches!(self, LoneFirstStart | LoneStart | LoneWorks | LoneRests)
     }
 }
