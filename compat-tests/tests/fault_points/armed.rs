@@ -18,6 +18,9 @@ const STALL: Duration = Duration::from_millis(2500);
 /// How long a step of a lone server stalls.
 const STALL_ALONE: Duration = Duration::from_millis(500);
 
+/// Longer than a log waits before it rests, and shorter than an election takes.
+const PAUSE: Duration = Duration::from_millis(300);
+
 /// What happens at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
@@ -92,6 +95,18 @@ pub(crate) fn arm_lines(dir: &Path, lines: &[&str]) {
     let part = dir.join("armed.part");
     fs::write(&part, [&[time.as_str()], lines].concat().join("\n")).unwrap();
     fs::rename(part, dir.join(ARMED)).unwrap();
+}
+
+/// Arms a server to take no commands now and then, for longer than its log goes on before it
+/// rests; with another point, if one is given. More than once: a log that has said all when it
+/// comes to rest has nothing to say.
+pub(crate) fn arm_pauses(dir: &Path, case: Option<&Case>) {
+    let pause = format!("5*off->1*return(stall {})", PAUSE.as_millis());
+    let pauses = format!("{}={}", Point::ProposeAppend.name(), vec![pause; 20].join("->"));
+    let point = case.map(|case| format!("{}=1*return({})", case.point.name(), case.word()));
+    let lines: Vec<&str> =
+        point.as_deref().into_iter().chain(std::iter::once(pauses.as_str())).collect();
+    arm_lines(dir, &lines);
 }
 
 /// Makes the server of a directory a healthy one again.

@@ -7,10 +7,10 @@ use compat_tests::ensemble::Ensemble;
 use compat_tests::load::Load;
 use compat_tests::oracle::process::{Software, four_letter_word};
 use compat_tests::raw::{Answer, Session};
-use fault_points::{Failing, Kind, Point};
+use fault_points::{Failing, Kind};
 use rustix::process::Signal;
 
-use crate::armed::{Action, Case, WITHIN, arm, arm_lines, disarm, until, until_seen};
+use crate::armed::{Action, Case, WITHIN, arm_lines, arm_pauses, disarm, until, until_seen};
 use crate::plan::Scene;
 use crate::{cases, walk};
 
@@ -255,7 +255,7 @@ impl Trio {
             Scene::FollowerWorks => self.work(follower, case, leader),
             Scene::FollowerRests => {
                 self.arm(&[follower], case);
-                arm(&self.ensemble.dir_of(leader), &[(Point::ProposeAppend, 0, "stall 350")]);
+                arm_pauses(&self.ensemble.dir_of(leader), None);
                 let victim = self.wait_for_fault(&[follower], case);
                 self.check(victim, case);
             }

@@ -9,7 +9,7 @@ use compat_tests::raw::{Answer, Session};
 use fault_points::Failing;
 use tempfile::TempDir;
 
-use crate::armed::{Action, Case, WITHIN, arm, disarm, until};
+use crate::armed::{Action, Case, WITHIN, arm_pauses, disarm, until};
 use crate::plan::Scene;
 use crate::{cases, walk};
 
@@ -119,7 +119,7 @@ pub(crate) fn walk_all(action: Action) {
                 case.arm(server.dir.path());
                 server.spawn();
             }
-            Scene::LoneRests => rest(&server, case),
+            Scene::LoneRests => arm_pauses(server.dir.path(), Some(case)),
             _ => case.arm(server.dir.path()),
         }
         server.suffer(case);
@@ -132,13 +132,4 @@ pub(crate) fn walk_all(action: Action) {
     for mut writer in writers {
         writer.verify().unwrap();
     }
-}
-
-/// Holds the writers up, by a stall of the log, so that the server rests behind it.
-fn rest(server: &Lone, case: &Case) {
-    let (word, dir) = (case.word(), server.dir.path());
-    arm(
-        dir,
-        &[(case.point, case.before, &word), (fault_points::Point::ProposeAppend, 0, "stall 400")],
-    );
 }

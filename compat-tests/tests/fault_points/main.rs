@@ -5,8 +5,8 @@
 //! [`plan`] says where each point is reached. A point that was to be reached and was not is a
 //! failure of the test, as is a point that is nowhere in the plan.
 //!
-//! Environment: `FAULT_POINTS=all` walks every case; else crashes are all walked, and of the
-//! failures and stalls as many as fit. `FAULT_POINTS_ONLY=log.sync,mark` walks all cases of the
+//! Environment: `FAULT_POINTS=all` walks every case; else every point is walked once alone and
+//! once among others, and the stalls of the log and of what is sent. `FAULT_POINTS_ONLY=log.sync,mark` walks all cases of the
 //! points whose names contain one of these.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

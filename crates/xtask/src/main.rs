@@ -6,6 +6,7 @@ mod ci;
 mod codegen;
 mod compat;
 mod edges;
+mod points;
 mod simulation;
 mod sources;
 mod tidy;
