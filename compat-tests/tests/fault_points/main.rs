@@ -65,6 +65,20 @@ fn every_point_is_reached_somewhere() {
 }
 
 #[test]
+fn a_shipped_binary_has_no_points() {
+    let shipped = std::fs::read(prerequisites::rookery_binary().unwrap()).unwrap();
+    let armed = std::fs::read(prerequisites::rookery_faults_binary().unwrap()).unwrap();
+    let has = |binary: &[u8], text: &str| {
+        binary.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    // Names that could stand there for no other reason.
+    for name in [fault_points::FILE_VARIABLE, "log.fill-sync", "receive.sync-name"] {
+        assert!(has(&armed, name), "{name} is not in the binary for tests");
+        assert!(!has(&shipped, name), "{name} is in the binary that is shipped");
+    }
+}
+
+#[test]
 fn a_lone_server_loses_nothing_when_it_crashes_at_a_point() {
     lone::walk_all(Action::Crash);
 }
