@@ -15,4 +15,5 @@ pub mod raw;
 pub mod recorder;
 pub mod script;
 pub mod server;
+pub mod small_disk;
 pub mod writer;

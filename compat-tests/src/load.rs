@@ -56,34 +56,22 @@ impl Load {
     /// When that takes too long, or a writer failed.
     pub fn wait_for(&self, count: u64) {
         let target = self.acknowledged() + count;
-        self.wait_until("too few writes were acknowledged", || self.acknowledged() >= target);
-    }
-
-    /// Waits until `count` more writes were acknowledged to each writer.
-    ///
-    /// # Panics
-    /// When that takes too long, or a writer failed.
-    pub fn wait_for_each(&self, count: u64) {
-        let targets: Vec<u64> =
-            self.progress.iter().map(|one| one.load(Ordering::Relaxed) + count).collect();
-        self.wait_until("too few writes of one were acknowledged", || {
-            let mut all = self.progress.iter().zip(&targets);
-            all.all(|(one, target)| one.load(Ordering::Relaxed) >= *target)
-        });
-    }
-
-    fn wait_until(&self, otherwise: &str, condition: impl Fn() -> bool) {
         let deadline = Instant::now() + WITHIN;
-        while !condition() {
-            assert!(Instant::now() < deadline, "{otherwise}: {:?}", self.progress);
+        while self.acknowledged() < target {
+            assert!(Instant::now() < deadline, "too few writes were acknowledged");
             assert!(!self.has_failed(), "a writer failed");
             thread::sleep(Duration::from_millis(1));
         }
     }
 
+    /// How many writes were acknowledged to each writer.
+    pub fn acknowledged_each(&self) -> Vec<u64> {
+        self.progress.iter().map(|one| one.load(Ordering::Relaxed)).collect()
+    }
+
     /// How many writes were acknowledged.
     pub fn acknowledged(&self) -> u64 {
-        self.progress.iter().map(|one| one.load(Ordering::Relaxed)).sum()
+        self.acknowledged_each().iter().sum()
     }
 
     /// Whether a writer found a promise broken.

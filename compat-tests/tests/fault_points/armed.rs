@@ -13,8 +13,13 @@ use crate::plan::Scene;
 
 /// How long a point may take to be reached.
 pub(crate) const WITHIN: Duration = Duration::from_secs(60);
-/// How long a step stalls: longer than an election takes.
-const STALL_MS: u32 = 2500;
+/// How long a step stalls among others: longer than an election takes.
+const STALL: Duration = Duration::from_millis(2500);
+/// How long a step of a lone server stalls.
+const STALL_ALONE: Duration = Duration::from_millis(500);
+
+/// Longer than a log waits before it rests, and shorter than an election takes.
+const PAUSE: Duration = Duration::from_millis(300);
 
 /// What happens at a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,18 +28,8 @@ pub(crate) enum Action {
     Crash,
     /// The step gives an error.
     Fail,
-    /// The step takes 2.5 seconds.
+    /// The step takes long.
     Stall,
-}
-
-impl Action {
-    pub(crate) fn word(self) -> String {
-        match self {
-            Self::Crash => "crash".to_owned(),
-            Self::Fail => "fail".to_owned(),
-            Self::Stall => format!("stall {STALL_MS}"),
-        }
-    }
 }
 
 /// A point, the scene in which it is reached, and at which pass what happens.
@@ -55,9 +50,23 @@ impl fmt::Display for Case {
 }
 
 impl Case {
+    /// How long it stalls.
+    pub(crate) fn stall(&self) -> Duration {
+        if self.scene.is_lone() { STALL_ALONE } else { STALL }
+    }
+
+    /// What happens, in the words of the file.
+    pub(crate) fn word(&self) -> String {
+        match self.action {
+            Action::Crash => "crash".to_owned(),
+            Action::Fail => "fail".to_owned(),
+            Action::Stall => format!("stall {}", self.stall().as_millis()),
+        }
+    }
+
     /// Arms the server of a directory, whether it runs or is to be started.
     pub(crate) fn arm(&self, dir: &Path) {
-        arm(dir, &[(self.point, self.before, &self.action.word())]);
+        arm(dir, &[(self.point, self.before, &self.word())]);
     }
 
     /// Whether the server has said that it came to the point.
@@ -86,6 +95,18 @@ pub(crate) fn arm_lines(dir: &Path, lines: &[&str]) {
     let part = dir.join("armed.part");
     fs::write(&part, [&[time.as_str()], lines].concat().join("\n")).unwrap();
     fs::rename(part, dir.join(ARMED)).unwrap();
+}
+
+/// Arms a server to take no commands now and then, for longer than its log goes on before it
+/// rests; with another point, if one is given. More than once: a log that has said all when it
+/// comes to rest has nothing to say.
+pub(crate) fn arm_pauses(dir: &Path, case: Option<&Case>) {
+    let pause = format!("5*off->1*return(stall {})", PAUSE.as_millis());
+    let pauses = format!("{}={}", Point::ProposeAppend.name(), vec![pause; 20].join("->"));
+    let point = case.map(|case| format!("{}=1*return({})", case.point.name(), case.word()));
+    let lines: Vec<&str> =
+        point.as_deref().into_iter().chain(std::iter::once(pauses.as_str())).collect();
+    arm_lines(dir, &lines);
 }
 
 /// Makes the server of a directory a healthy one again.

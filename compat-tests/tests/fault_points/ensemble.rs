@@ -7,10 +7,10 @@ use compat_tests::ensemble::Ensemble;
 use compat_tests::load::Load;
 use compat_tests::oracle::process::{Software, four_letter_word};
 use compat_tests::raw::{Answer, Session};
-use fault_points::{Failing, Kind, Point};
+use fault_points::{Failing, Kind};
 use rustix::process::Signal;
 
-use crate::armed::{Action, Case, WITHIN, arm, arm_lines, disarm, until, until_seen};
+use crate::armed::{Action, Case, WITHIN, arm_lines, arm_pauses, disarm, until, until_seen};
 use crate::plan::Scene;
 use crate::{cases, walk};
 
@@ -41,8 +41,8 @@ fn prepare(settings: &[(&str, &str)]) -> Ensemble {
 }
 
 impl Trio {
-    /// Starts servers with these settings, and a writer at each.
-    pub(crate) fn start(settings: &[(&str, &str)]) -> Self {
+    /// Starts servers with these settings, and writers that rest so long after each answer.
+    pub(crate) fn start(settings: &[(&str, &str)], rest: Duration) -> Self {
         let mut ensemble = prepare(settings);
         ensemble.start_all().unwrap();
         ensemble.wait_for_leader(WITHIN);
@@ -52,7 +52,7 @@ impl Trio {
         let faithful = (0..3).map(|only| vec![address(only)]);
         let servers: Vec<Vec<_>> = roaming.chain(faithful).collect();
         let load = Load::start_with(servers, SESSION_MS, |writer| {
-            writer.with_rest(REST).with_patience(PATIENCE)
+            writer.with_rest(rest).with_patience(PATIENCE)
         });
         Self { ensemble, load }
     }
@@ -101,6 +101,9 @@ impl Trio {
                     let said = self.ensemble.output(victim);
                     assert!(ended.is_none(), "{case}: {ended:?}: {said}");
                 }
+                if case.action == Action::Stall {
+                    std::thread::sleep(case.stall());
+                }
             }
         }
     }
@@ -111,7 +114,6 @@ impl Trio {
             disarm(&self.ensemble.dir_of(index));
         }
         for index in 0..3 {
-            let _ = self.ensemble.wait_exit(index, Duration::ZERO);
             if self.ensemble.process(index).is_none() {
                 self.ensemble.spawn(index).unwrap();
             }
@@ -120,9 +122,31 @@ impl Trio {
         while (0..3).any(|index| self.ensemble.mode(index).is_none()) {
             let late = Instant::now() > deadline;
             assert!(!late, "{case}: one does not serve: {}", self.ensemble.outputs());
+            for index in 0..3 {
+                // A second one that was armed may end later than the first.
+                let was_armed = case.is_reached(&self.ensemble.output(index));
+                if was_armed && self.ensemble.wait_exit(index, Duration::ZERO).is_some() {
+                    self.ensemble.spawn(index).unwrap();
+                }
+            }
             std::thread::sleep(Duration::from_millis(10));
         }
-        self.load.wait_for_each(3);
+        self.wait_for_each(case);
+    }
+
+    /// Waits until every writer has gone on, also those of one server.
+    fn wait_for_each(&self, case: &Case) {
+        let before = self.load.acknowledged_each();
+        let deadline = Instant::now() + WITHIN;
+        loop {
+            let now = self.load.acknowledged_each();
+            if now.iter().zip(&before).all(|(now, before)| *now >= before + 3) {
+                return;
+            }
+            let fine = !self.load.has_failed() && Instant::now() < deadline;
+            assert!(fine, "{case}: {before:?} and then {now:?}: {}", self.ensemble.outputs());
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Ends the load, and compares: what is there with what was acknowledged, and the trees.
@@ -185,7 +209,7 @@ pub(crate) fn walk_all(action: Action) {
         return;
     }
     let mut trio =
-        Trio::start(&[("tickTime", "1000"), ("snapCount", "200"), ("commitLogCount", "500")]);
+        Trio::start(&[("tickTime", "1000"), ("snapCount", "200"), ("commitLogCount", "500")], REST);
     walk(&what, &cases, |case| {
         trio.load.wait_for(20);
         trio.play(case);
@@ -231,7 +255,7 @@ impl Trio {
             Scene::FollowerWorks => self.work(follower, case, leader),
             Scene::FollowerRests => {
                 self.arm(&[follower], case);
-                arm(&self.ensemble.dir_of(leader), &[(Point::ProposeAppend, 0, "stall 350")]);
+                arm_pauses(&self.ensemble.dir_of(leader), None);
                 let victim = self.wait_for_fault(&[follower], case);
                 self.check(victim, case);
             }
@@ -279,15 +303,14 @@ impl Trio {
     fn work(&mut self, index: usize, case: &Case, leader: usize) {
         self.arm(&[index], case);
         let victim = self.wait_for_fault(&[index], case);
-        self.check(victim, case);
-        if case.action == Action::Crash {
-            // The others go on without it.
-            self.load.wait_for(20);
-        }
         let on_disk = matches!(case.point.kind(), Kind::Write | Kind::Sync | Kind::Rename);
+        if case.action == Action::Crash || on_disk {
+            // The others go on without it: this is more than was under way.
+            self.load.wait_for(200);
+        }
+        self.check(victim, case);
         if case.action == Action::Stall && on_disk {
-            // Signs of life do not wait for a disk, and nobody waits for one disk of three.
-            self.load.wait_for(20);
+            // Signs of life do not wait for a disk.
             assert_eq!(self.ensemble.leader(), Some(leader), "{case}: another leads");
         }
     }

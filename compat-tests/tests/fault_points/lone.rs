@@ -9,7 +9,7 @@ use compat_tests::raw::{Answer, Session};
 use fault_points::Failing;
 use tempfile::TempDir;
 
-use crate::armed::{Action, Case, WITHIN, arm, disarm, until};
+use crate::armed::{Action, Case, WITHIN, arm_pauses, disarm, until};
 use crate::plan::Scene;
 use crate::{cases, walk};
 
@@ -65,8 +65,7 @@ impl Lone {
                 assert!(!status.success(), "{case}: {status}");
                 if case.action == Action::Fail {
                     assert!(status.code().is_some(), "{case}: {status}: {said}");
-                    let reason = format!("rookery: ");
-                    let why = said.lines().rev().find(|line| line.starts_with(&reason));
+                    let why = said.lines().rev().find(|line| line.starts_with("rookery: "));
                     assert!(
                         why.is_some_and(|why| why.contains("armed to fail")),
                         "{case}: it does not say why: {said}"
@@ -80,6 +79,9 @@ impl Lone {
                 let ended = process.wait_exit(Duration::ZERO);
                 assert!(ended.is_none(), "{case}: {ended:?}: {}", process.output());
                 disarm(self.dir.path());
+                if case.action == Action::Stall {
+                    std::thread::sleep(case.stall());
+                }
                 process.wait_until_answering().unwrap();
                 self.process = Some(process);
             }
@@ -117,7 +119,7 @@ pub(crate) fn walk_all(action: Action) {
                 case.arm(server.dir.path());
                 server.spawn();
             }
-            Scene::LoneRests => rest(&server, case),
+            Scene::LoneRests => arm_pauses(server.dir.path(), Some(case)),
             _ => case.arm(server.dir.path()),
         }
         server.suffer(case);
@@ -130,13 +132,4 @@ pub(crate) fn walk_all(action: Action) {
     for mut writer in writers {
         writer.verify().unwrap();
     }
-}
-
-/// Holds the writers up, by a stall of the log, so that the server rests behind it.
-fn rest(server: &Lone, case: &Case) {
-    let (word, dir) = (case.action.word(), server.dir.path());
-    arm(
-        dir,
-        &[(case.point, case.before, &word), (fault_points::Point::ProposeAppend, 0, "stall 400")],
-    );
 }

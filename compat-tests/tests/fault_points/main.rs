@@ -5,8 +5,8 @@
 //! [`plan`] says where each point is reached. A point that was to be reached and was not is a
 //! failure of the test, as is a point that is nowhere in the plan.
 //!
-//! Environment: `FAULT_POINTS=all` walks every case; else crashes are all walked, and of the
-//! failures and stalls as many as fit. `FAULT_POINTS_ONLY=log.sync,mark` walks all cases of the
+//! Environment: `FAULT_POINTS=all` walks every case; else every point is walked once alone and
+//! once among others, and the stalls of the log and of what is sent. `FAULT_POINTS_ONLY=log.sync,mark` walks all cases of the
 //! points whose names contain one of these.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
@@ -62,6 +62,20 @@ fn every_point_is_reached_somewhere() {
         plan::cases(Action::Crash, true).iter().map(|case| case.point).collect();
     let missing: Vec<_> = Point::ALL.iter().filter(|point| !planned.contains(point)).collect();
     assert!(missing.is_empty(), "no scene reaches {missing:?}");
+}
+
+#[test]
+fn a_shipped_binary_has_no_points() {
+    let shipped = std::fs::read(prerequisites::rookery_binary().unwrap()).unwrap();
+    let armed = std::fs::read(prerequisites::rookery_faults_binary().unwrap()).unwrap();
+    let has = |binary: &[u8], text: &str| {
+        binary.windows(text.len()).any(|window| window == text.as_bytes())
+    };
+    // Names that could stand there for no other reason.
+    for name in [fault_points::FILE_VARIABLE, "log.fill-sync", "receive.sync-name"] {
+        assert!(has(&armed, name), "{name} is not in the binary for tests");
+        assert!(!has(&shipped, name), "{name} is in the binary that is shipped");
+    }
 }
 
 #[test]

@@ -147,40 +147,38 @@ fn scenes(point: Point) -> &'static [(Scene, u32)] {
     }
 }
 
-/// All cases of an action, or those that fit into a few minutes: crashes are never left out, of
-/// the others only the scenes that are like others are.
+/// All cases of an action, or those that fit into a few minutes: every point once alone and once
+/// among others, where it is reached there; of stalls, only those of the log and of what is sent.
 pub(crate) fn cases(action: Action, all: bool) -> Vec<Case> {
     let mut found = Vec::new();
-    for point in Point::ALL.iter().copied() {
+    for (number, point) in Point::ALL.iter().copied().enumerate() {
         let kept = match action {
             Action::Crash => true,
             Action::Fail => point.failing() != Failing::Cannot,
-            Action::Stall => all || point.kind() == Kind::Sync || point.kind() == Kind::Send,
+            Action::Stall => all || matches!(point.kind(), Kind::Sync | Kind::Send),
         };
         if !kept {
             continue;
         }
-        let scenes = scenes(point);
-        let few = match action {
-            Action::Crash => scenes.len(),
-            Action::Fail | Action::Stall if all => scenes.len(),
-            // One alone and one among others.
-            Action::Fail | Action::Stall => 0,
-        };
-        let case =
-            |(scene, before): &(Scene, u32)| Case { point, scene: *scene, before: *before, action };
-        if few > 0 {
-            found.extend(scenes.iter().map(case));
-        } else {
-            found.extend(scenes.iter().rev().find(|(scene, _)| scene.is_lone()).map(case));
-            found.extend(scenes.iter().rev().find(|(scene, _)| !scene.is_lone()).map(case));
+        let (alone, among): (Vec<_>, Vec<_>) = scenes(point)
+            .iter()
+            .map(|(scene, before)| Case { point, scene: *scene, before: *before, action })
+            .partition(|case| case.scene.is_lone());
+        for cases in [alone, among] {
+            if all {
+                found.extend(cases);
+            } else if !cases.is_empty() {
+                // By turns, so that every scene has its share.
+                found.push(cases[number % cases.len()]);
+            }
         }
     }
     found
 }
 
 impl Scene {
-    const fn is_lone(self) -> bool {
+    /// Whether the server stands alone.
+    pub(crate) const fn is_lone(self) -> bool {
         matches!(self, LoneFirstStart | LoneStart | LoneWorks | LoneRests)
     }
 }

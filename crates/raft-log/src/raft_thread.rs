@@ -126,7 +126,10 @@ async fn run(
     tokio::select! {
         biased;
         () = follow_status(&shared) => {}
-        () = forward::feed(&shared) => report(&failed, "raft takes no more commands"),
+        // openraft takes no more commands, and will say why.
+        () = forward::feed(&shared) => {
+            watch_for_failure(shared.raft(), &failed).await;
+        }
         () = take_checkpoints(shared.raft(), &due) => {}
         () = watch_for_failure(shared.raft(), &failed) => {}
         () = stop_in_order(stopped, &shared) => {}

@@ -62,6 +62,8 @@ struct Writer {
     last: Option<LogPosition>,
     purged: Option<LogPosition>,
     vote: Option<StoredVote>,
+    /// Whether a write has failed: what is above may not be on disk, and no mark may promise it.
+    has_failed: bool,
     /// When the mark was written, and with what.
     marked: Instant,
     marked_last: Option<LogPosition>,
@@ -114,6 +116,7 @@ impl RocksLog {
             last: marked_last,
             purged: None,
             vote: None,
+            has_failed: false,
             marked: Instant::now(),
             marked_last,
         };
@@ -296,6 +299,35 @@ impl RocksLog {
         Ok((batch, kept))
     }
 
+    fn write_group(&self, writer: &mut Writer, group: &[LogOp], sync: bool) -> io::Result<()> {
+        let before = Mark { last: writer.last, vote: writer.vote };
+        let (batch, kept) = self.batch(group, writer)?;
+        // Before entries are dropped the mark must not promise them any more.
+        if let Some(lowest) = kept.into_iter().min() {
+            reach(Point::MarkLower)?;
+            writer.write_mark(Mark { last: lowest.min(before.last), ..before })?;
+        }
+        // A log that begins anew behind a checkpoint from another server ends later than
+        // before without an entry: the mark will say so, and the disk must, too.
+        let sync = sync || writer.last != before.last;
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        let failed = |error: &dyn std::fmt::Display| {
+            io::Error::other(format!("{}: {error}", self.path.display()))
+        };
+        reach_all(group).map_err(|error| failed(&error))?;
+        self.db.write_opt(batch, &options).map_err(|error| failed(&error))?;
+        if sync {
+            reach(Point::LogSync).map_err(|error| failed(&error))?;
+        }
+        let voted = group.iter().any(|op| matches!(op, LogOp::Vote(_)));
+        if sync && (voted || writer.marked.elapsed() >= MARK_EVERY) {
+            let now = writer.now();
+            writer.write_mark(now)?;
+        }
+        Ok(())
+    }
+
     /// Where the entry `last` stands: in the group so far, or on disk.
     fn position_of(&self, last: u64, earlier: &[LogOp]) -> io::Result<Option<LogPosition>> {
         let in_group = earlier.iter().rev().find_map(|op| match op {
@@ -338,38 +370,15 @@ impl LogDisk for RocksLog {
 
     fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()> {
         let mut writer = self.writer.lock();
-        let before = Mark { last: writer.last, vote: writer.vote };
-        let (batch, kept) = self.batch(group, &mut writer)?;
-        // Before entries are dropped the mark must not promise them any more.
-        if let Some(lowest) = kept.into_iter().min() {
-            reach(Point::MarkLower)?;
-            writer.write_mark(Mark { last: lowest.min(before.last), ..before })?;
-        }
-        // A log that begins anew behind a checkpoint from another server ends later than
-        // before without an entry: the mark will say so, and the disk must, too.
-        let sync = sync || writer.last != before.last;
-        let mut options = WriteOptions::default();
-        options.set_sync(sync);
-        let failed = |error: &dyn std::fmt::Display| {
-            io::Error::other(format!("{}: {error}", self.path.display()))
-        };
-        reach_all(group).map_err(|error| failed(&error))?;
-        self.db.write_opt(batch, &options).map_err(|error| failed(&error))?;
-        if sync {
-            reach(Point::LogSync).map_err(|error| failed(&error))?;
-        }
-        let voted = group.iter().any(|op| matches!(op, LogOp::Vote(_)));
-        if sync && (voted || writer.marked.elapsed() >= MARK_EVERY) {
-            let now = writer.now();
-            writer.write_mark(now)?;
-        }
-        Ok(())
+        let written = self.write_group(&mut writer, group, sync);
+        writer.has_failed |= written.is_err();
+        written
     }
 
     fn rest(&self) -> io::Result<()> {
         let mut writer = self.writer.lock();
         let now = writer.now();
-        if writer.marked_last == writer.last {
+        if writer.has_failed || writer.marked_last == writer.last {
             return Ok(());
         }
         reach(Point::MarkRest)?;

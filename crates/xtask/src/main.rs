@@ -8,6 +8,7 @@ mod codegen;
 mod compat;
 mod edges;
 mod fuzz;
+mod points;
 mod simulation;
 mod sources;
 mod tidy;
