@@ -107,6 +107,9 @@ enum Op {
     Peek,
 }
 
+/// Writes the body of a request.
+type Body<'b> = Box<dyn FnOnce(&mut Writer) + 'b>;
+
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 struct Outcome {
@@ -190,7 +193,8 @@ impl Recorder {
             let outcome = self.ask(session, op, &key, number);
             let returned = self.recording.now();
             let failed = outcome.is_err();
-            let known = outcome.unwrap_or(Outcome { result: "unknown", ..Outcome::default() });
+            let known =
+                outcome.unwrap_or_else(|_| Outcome { result: "unknown", ..Outcome::default() });
             self.write_down(op, &key, number, (called, returned), &known);
             if failed {
                 return Err(io::ErrorKind::ConnectionAborted.into());
@@ -224,7 +228,7 @@ impl Recorder {
     /// An error is a lost connection, or none that answers.
     fn ask(&self, session: &mut Session, op: Op, key: &str, number: u64) -> io::Result<Outcome> {
         let value = number.to_string();
-        let (code, body): (i32, Box<dyn FnOnce(&mut Writer)>) = match op {
+        let (code, body): (i32, Body<'_>) = match op {
             Op::Create => (CREATE, Box::new(|out| put_create(out, key, value.as_bytes()))),
             Op::Set(version) => (
                 SET_DATA,

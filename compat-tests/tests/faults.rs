@@ -29,11 +29,13 @@ const SESSION_MS: i32 = 30_000;
 const PATIENCE: Duration = Duration::from_secs(3);
 const WITHIN: Duration = Duration::from_secs(60);
 /// So that there is not too much to compare in the end.
-const REST: Duration = Duration::from_millis(3);
+const REST: Duration = Duration::from_millis(10);
 const ROUNDS: u64 = 8;
 /// Clients whose operations are recorded.
 const RECORDERS: usize = 6;
 const RECORDED: &str = "/recorded";
+/// Reads that are under way at once where all is compared.
+const IN_FLIGHT: usize = 200;
 const GET_DATA: i32 = 4;
 const SYNC: i32 = 9;
 
@@ -192,15 +194,25 @@ fn dump(ensemble: &Ensemble, index: usize, writers: &[Writer]) -> Vec<(String, A
         out.text(Some("/"));
     });
     assert!(matches!(synced.unwrap(), Answer::Reply(0, _)));
+    let paths: Vec<String> = writers
+        .iter()
+        .enumerate()
+        .flat_map(|(number, writer)| {
+            (0..writer.attempted()).map(move |znode| format!("/writer-{number}/{znode}"))
+        })
+        .collect();
     let mut all = Vec::new();
-    for (number, writer) in writers.iter().enumerate() {
-        for znode in 0..writer.attempted() {
-            let path = format!("/writer-{number}/{znode}");
-            let answer = session.ask(GET_DATA, |out| {
-                out.text(Some(&path)).flag(false);
-            });
-            all.push((path, answer.unwrap()));
-        }
+    for some in paths.chunks(IN_FLIGHT) {
+        let frames: Vec<Vec<u8>> = some
+            .iter()
+            .map(|path| {
+                session.frame(GET_DATA, |out| {
+                    out.text(Some(path)).flag(false);
+                })
+            })
+            .collect();
+        session.connection.send(&frames.concat()).unwrap();
+        all.extend(some.iter().map(|path| (path.clone(), session.answer().unwrap())));
     }
     all
 }
