@@ -8,30 +8,30 @@ use std::{
 
 use parking_lot::Mutex;
 use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec};
-use tokio::{sync::oneshot, time::Instant};
-use tree::{Command, Millis, OriginId, Outcome};
+use tokio::time::Instant;
+use tree::OriginId;
 
-use crate::{chance::Chance, checks::Check, disk::Disk, history::History, machine::Tree, net::Net};
+use crate::{
+    chance::Chance,
+    checks::Check,
+    clock::Clock,
+    disk::Disk,
+    history::History,
+    net::Net,
+    server::{Core, Up},
+};
 
 /// Commands between two checkpoints: few, so that there are many.
 const CHECKPOINT_COMMANDS: u64 = 40;
 /// Entries kept behind a checkpoint: few, so that checkpoints are sent.
 const KEEP_ENTRIES: u64 = 10;
 
-/// A server that is up.
-#[derive(Debug)]
-pub struct Up {
-    /// Its log.
-    pub log: RaftLog,
-    /// Its state.
-    pub tree: Arc<Tree>,
-}
-
 #[derive(Debug)]
 struct Server {
     node: u64,
     incarnation: u64,
     disk: Disk,
+    clock: Clock,
     up: Option<Arc<Up>>,
 }
 
@@ -56,17 +56,19 @@ impl Cluster {
             votes: true,
             spec: format!("server.{server_id}"),
         });
+        let began = Instant::now();
         let servers = (1..=count).map(|server_id| {
             let node = (1 << 63) | chance.below(1 << 62);
             let disk = Disk::new(chance.clone());
-            (server_id, Server { node, incarnation: 0, disk, up: None })
+            let clock = Clock::new(began, chance);
+            (server_id, Server { node, incarnation: 0, disk, clock, up: None })
         });
         Self {
             servers: Mutex::new(servers.collect()),
             specs: specs.collect(),
             net: Net::new(chance.clone()),
             history: Arc::default(),
-            began: Instant::now(),
+            began,
         }
     }
 
@@ -87,16 +89,16 @@ impl Cluster {
 
     /// Starts a server that is not up.
     pub async fn start(&self, server: i64) {
-        let (disk, node, incarnation) = {
+        let (disk, clock, node, incarnation) = {
             let mut servers = self.servers.lock();
             let Some(server) = servers.get_mut(&server).filter(|server| server.up.is_none()) else {
                 return;
             };
             server.incarnation += 1;
-            (server.disk.clone(), server.node, server.incarnation)
+            (server.disk.clone(), server.clock, server.node, server.incarnation)
         };
-        let tree = Tree::new(server, OriginId { node, incarnation }, Arc::clone(&self.history));
-        let tree = Arc::new(tree);
+        let origin = OriginId { node, incarnation };
+        let core = Arc::new(Core::new(server, origin, clock, Arc::clone(&self.history)));
         let mut config = RaftLogConfig::new(node, incarnation);
         config.server_id = server;
         config.checkpoint_commands = CHECKPOINT_COMMANDS;
@@ -108,9 +110,12 @@ impl Cluster {
         });
         config.keep_entries = KEEP_ENTRIES;
         let (log, checkpoints) = disk.hold();
-        match RaftLog::start(config, log, checkpoints, Arc::<Tree>::clone(&tree)).await {
+        match RaftLog::start(config, log, checkpoints, Arc::<Core>::clone(&core)).await {
             Ok(log) => {
-                let up = Arc::new(Up { log, tree });
+                let clients = self.net.serve_clients(server);
+                let history = Arc::clone(&self.history);
+                let life = (server.unsigned_abs() << 16) | incarnation;
+                let up = Up::start(server, life, log, core, history, clients);
                 if let Some(server) = self.servers.lock().get_mut(&server) {
                     server.up = Some(up);
                 }
@@ -129,7 +134,7 @@ impl Cluster {
         let Some(server) = servers.get_mut(&server) else { return };
         server.disk.crash();
         let Some(up) = server.up.take() else { return };
-        up.tree.forget_waiting();
+        up.end_tasks();
         // What is left of it ends by itself; nobody waits for it.
         tokio::spawn(async move { up.log.kill().await });
     }
@@ -139,7 +144,7 @@ impl Cluster {
         let up = self.servers.lock().get_mut(&server).and_then(|server| server.up.take());
         let Some(up) = up else { return };
         up.log.shutdown().await;
-        up.tree.forget_waiting();
+        up.end_tasks();
         self.net.crash(server);
     }
 
@@ -169,24 +174,11 @@ impl Cluster {
     pub fn is_settled(&self) -> bool {
         let servers = self.servers.lock();
         let mut digests =
-            servers.values().map(|server| server.up.as_ref().map(|up| up.tree.digest()));
+            servers.values().map(|server| server.up.as_ref().map(|up| up.core.digest()));
         let first = digests.next().flatten();
         let equal = first.is_some() && digests.all(|digest| digest == first);
         drop(digests);
         drop(servers);
         equal && self.leaders().len() == 1
-    }
-}
-
-impl Up {
-    /// Has a command applied; `None` when what became of it is not known.
-    pub async fn carry_out(&self, now: Duration, command: &Command<'_>) -> Option<Outcome> {
-        let (sender, receiver) = oneshot::channel();
-        let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-        let taken = self.log.proposer().propose(now, command, |sequence| {
-            self.tree.await_outcome(sequence, sender);
-        });
-        taken.ok()?;
-        receiver.await.ok()
     }
 }

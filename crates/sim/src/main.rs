@@ -69,7 +69,7 @@ fn main() -> ExitCode {
                         return;
                     }
                     let outcome = run(args.plan(seed));
-                    acknowledged.fetch_add(outcome.acknowledged as u64, Ordering::Relaxed);
+                    acknowledged.fetch_add(outcome.counts.acknowledged as u64, Ordering::Relaxed);
                     simulated.fetch_add(outcome.simulated.as_secs(), Ordering::Relaxed);
                     if !outcome.violations.is_empty() {
                         failed.fetch_add(1, Ordering::Relaxed);
@@ -110,11 +110,7 @@ fn until_caught(args: &Args) -> ExitCode {
 }
 
 fn summary(seed: u64, outcome: &Outcome) -> String {
-    let Outcome { acknowledged, applied, restored, simulated, fingerprint, violations, .. } =
-        outcome;
+    let Outcome { counts, simulated, fingerprint, violations, .. } = outcome;
     let verdict = if violations.is_empty() { "fine".to_owned() } else { violations.join("; ") };
-    format!(
-        "seed {seed}: {acknowledged} acknowledged, {applied} applied, {restored} checkpoints \
-         taken over, {simulated:.0?}, {fingerprint:016x}: {verdict}"
-    )
+    format!("seed {seed}: {counts:?}, {simulated:.0?}, {fingerprint:016x}: {verdict}")
 }

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
-use crate::{chance::Chance, checks::Check, client::Client, cluster::Cluster};
+use crate::{chance::Chance, checks::Check, client::Client, cluster::Cluster, history::Counts};
 
 /// How long the cluster may take to serve again when all faults are over.
 const HEAL_MAX: Duration = Duration::from_secs(120);
@@ -19,7 +19,7 @@ pub struct Plan {
     /// How many servers.
     pub servers: i64,
     /// How many clients.
-    pub clients: u64,
+    pub clients: i64,
     /// How many faults.
     pub faults: u64,
 }
@@ -31,12 +31,8 @@ pub struct Outcome {
     pub violations: Vec<String>,
     /// The same for the same seed.
     pub fingerprint: u64,
-    /// Writes that were acknowledged.
-    pub acknowledged: usize,
-    /// Writes that were applied.
-    pub applied: usize,
-    /// Checkpoints that were taken over from a leader.
-    pub restored: u64,
+    /// How much happened.
+    pub counts: Counts,
     /// How long it took, in simulated time.
     pub simulated: Duration,
     /// The faults, in order.
@@ -89,8 +85,9 @@ async fn run_here(plan: Plan) -> Outcome {
         faults.push(format!("{:?}: {fault}", cluster.now()));
     }
     heal(&cluster).await;
-    let progress = cluster.history.counts().0;
-    let goes_on = until(|| cluster.history.counts().0 > progress + 20).await;
+    cluster.history.set_calm(true);
+    let progress = cluster.history.counts().acknowledged;
+    let goes_on = until(|| cluster.history.counts().acknowledged > progress + 20).await;
     for client in clients {
         client.abort();
     }
@@ -102,16 +99,14 @@ async fn run_here(plan: Plan) -> Outcome {
     if !settled {
         violations.push(format!("{} its servers do not agree within {HEAL_MAX:?}", Check::Serving));
     }
-    let last = cluster.all().first().and_then(|server| cluster.up(*server));
-    let last = last.map_or(tree::Zxid::ZERO, |up| up.tree.digest().0);
-    violations.extend(cluster.history.violations(last));
-    let (acknowledged, applied, restored) = cluster.history.counts();
+    if let Some(up) = cluster.all().first().and_then(|server| cluster.up(*server)) {
+        let is_open = |session| up.core.look(|state| state.session(session).is_some());
+        violations.extend(cluster.history.violations(up.core.digest().0, is_open));
+    }
     let outcome = Outcome {
         violations,
         fingerprint: cluster.history.fingerprint(),
-        acknowledged,
-        applied,
-        restored,
+        counts: cluster.history.counts(),
         simulated: cluster.now(),
         faults,
     };

@@ -11,7 +11,7 @@ fn clusters_survive_crashes_cut_links_and_slow_disks() {
         let servers = if seed % 4 == 0 { 5 } else { 3 };
         let outcome = run(Plan { seed, servers, clients: 4, faults: 30 });
         assert_eq!(outcome.violations, Vec::<String>::new(), "seed {seed}: {outcome:#?}");
-        assert!(outcome.acknowledged > 0, "seed {seed} did nothing");
+        assert!(outcome.counts.acknowledged > 0, "seed {seed} did nothing");
     }
 }
 

@@ -93,13 +93,10 @@ fn put_back_and_run(
     if !applied.0 {
         return Err(format!("the patch does not apply: {}", applied.1));
     }
-    let built = output(simulation::cargo(copy, target).args([
-        "build",
-        "--release",
-        "--quiet",
-        "--package",
-        "sim",
-    ]))?;
+    // Compiling takes longer than the few seeds that are run.
+    let fast = "profile.release.package.raft-log.opt-level=1";
+    let build = ["build", "--release", "--quiet", "--config", fast, "--package", "sim"];
+    let built = output(simulation::cargo(copy, target).args(build))?;
     if !built.0 {
         return Err(format!("it cannot be built: {}", built.1));
     }

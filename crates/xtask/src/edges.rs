@@ -15,7 +15,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tree", &[]),
     ("session", &["proto", "tree", "jute"]),
     ("raft-log", &["jute", "tree"]),
-    ("sim", &["tree", "raft-log"]),
+    ("sim", &["proto", "tree", "session", "raft-log"]),
     ("store", &["jute", "tree", "raft-log"]),
     ("server", &["jute", "proto", "tree", "session", "raft-log", "store"]),
     ("cli", &["server", "proto", "jute"]),
