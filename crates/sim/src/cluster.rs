@@ -88,7 +88,7 @@ impl Cluster {
     }
 
     /// Starts a server that is not up.
-    pub async fn start(&self, server: i64) {
+    pub async fn start(self: &Arc<Self>, server: i64) {
         let (disk, clock, node, incarnation) = {
             let mut servers = self.servers.lock();
             let Some(server) = servers.get_mut(&server).filter(|server| server.up.is_none()) else {
@@ -116,6 +116,7 @@ impl Cluster {
                 let history = Arc::clone(&self.history);
                 let life = (server.unsigned_abs() << 16) | incarnation;
                 let up = Up::start(server, life, log, core, history, clients);
+                tokio::spawn(Arc::clone(self).stop_when_failed(server, Arc::clone(&up)));
                 if let Some(server) = self.servers.lock().get_mut(&server) {
                     server.up = Some(up);
                 }
@@ -124,6 +125,17 @@ impl Cluster {
                 let what = format!("server {server} does not start: {error}");
                 self.history.broken(Check::Starting, &what);
             }
+        }
+    }
+
+    /// A server whose log has failed ends at once, as `server` does.
+    async fn stop_when_failed(self: Arc<Self>, server: i64, up: Arc<Up>) {
+        let mut failed = up.log.failed();
+        if failed.wait_for(Option::is_some).await.is_err() {
+            return;
+        }
+        if self.up(server).is_some_and(|present| Arc::ptr_eq(&present, &up)) {
+            self.crash(server);
         }
     }
 
@@ -152,6 +164,20 @@ impl Cluster {
     pub fn set_slow(&self, server: i64, is_slow: bool) {
         if let Some(server) = self.servers.lock().get(&server) {
             server.disk.set_slow(is_slow);
+        }
+    }
+
+    /// A server's disk fails: the server stops when it notices.
+    pub fn fail_disk(&self, server: i64) {
+        if let Some(server) = self.servers.lock().get(&server) {
+            server.disk.fail();
+        }
+    }
+
+    /// A server's disk is as it should be.
+    pub fn mend_disk(&self, server: i64) {
+        if let Some(server) = self.servers.lock().get(&server) {
+            server.disk.mend();
         }
     }
 

@@ -29,15 +29,14 @@ struct Args {
     #[arg(long, default_value_t = 2)]
     threads: u64,
     /// Faults in each run.
-    #[arg(long, default_value_t = 30)]
-    faults: u64,
+    #[arg(long)]
+    faults: Option<u64>,
 }
 
 impl Args {
-    /// Three servers, or five for every fourth seed.
     fn plan(&self, seed: u64) -> Plan {
-        let servers = if seed.is_multiple_of(4) { 5 } else { 3 };
-        Plan { seed, servers, clients: 4, faults: self.faults }
+        let usual = Plan::usual(seed);
+        Plan { faults: self.faults.unwrap_or(usual.faults), ..usual }
     }
 }
 

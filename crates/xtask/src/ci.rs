@@ -2,7 +2,7 @@
 
 use std::{path::Path, process::Command};
 
-use crate::{Problems, say, tidy};
+use crate::{Problems, say, simulation, tidy};
 
 /// The steps, cheapest first. One profile: RocksDB would be compiled once for each.
 const STEPS: &[&[&str]] = &[
@@ -13,7 +13,10 @@ const STEPS: &[&[&str]] = &[
     &["test", "--workspace", "--release", "--locked"],
 ];
 
-/// Runs tidy and every step, stopping at the first that fails.
+/// Seeds of the simulation: some three minutes.
+const SEEDS: &str = "--seeds=1000";
+
+/// Runs tidy, every step and the simulation, stopping at the first that fails.
 pub(crate) fn run(root: &Path) -> Result<(), Problems> {
     tidy::run(root)?;
     for step in STEPS {
@@ -25,5 +28,6 @@ pub(crate) fn run(root: &Path) -> Result<(), Problems> {
             Err(error) => return Err(vec![format!("cargo {}: {error}", step[0])]),
         }
     }
-    Ok(())
+    say("cargo xtask sim --seeds 1000");
+    simulation::run(root, &[SEEDS.to_owned()])
 }

@@ -19,7 +19,7 @@ const HEARD_MAX: usize = 64;
 const LATE: Duration = Duration::from_millis(500);
 /// Silence that no session outlives, when there are no faults: the longest timeout, a tick, the
 /// decision; and the full timeout that a new leader gives.
-const SILENCE_MAX: Duration = Duration::from_secs(20);
+const SILENCE_MAX: Duration = Duration::from_secs(11);
 
 /// All sessions of a run.
 #[derive(Debug, Default)]

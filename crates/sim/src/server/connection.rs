@@ -72,6 +72,9 @@ impl Conversation {
         loop {
             let phase = self.collect();
             let waits = self.take(&mut input, phase);
+            if self.collect() != phase {
+                continue;
+            }
             if self.link.is_dropped.load(Ordering::Relaxed) {
                 return;
             }
