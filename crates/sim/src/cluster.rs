@@ -8,7 +8,7 @@ use std::{
 
 use parking_lot::Mutex;
 use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 use tree::OriginId;
 
 use crate::{
@@ -26,9 +26,16 @@ const CHECKPOINT_COMMANDS: u64 = 40;
 /// Entries kept behind a checkpoint: few, so that checkpoints are sent.
 const KEEP_ENTRIES: u64 = 10;
 
+/// How often one looks, at the most, whether all have everything before one is wiped.
+const WIPE_LOOKS: u64 = 100;
+/// Between two looks.
+const WIPE_LOOK_EVERY: Duration = Duration::from_millis(20);
+
 #[derive(Debug)]
 struct Server {
     node: u64,
+    /// With other servers it may found a cluster: not once it has lost its data.
+    may_found: bool,
     incarnation: u64,
     disk: Disk,
     clock: Clock,
@@ -61,7 +68,7 @@ impl Cluster {
             let node = (1 << 63) | chance.below(1 << 62);
             let disk = Disk::new(chance.clone());
             let clock = Clock::new(began, chance);
-            (server_id, Server { node, incarnation: 0, disk, clock, up: None })
+            (server_id, Server { node, may_found: true, incarnation: 0, disk, clock, up: None })
         });
         Self {
             servers: Mutex::new(servers.collect()),
@@ -89,13 +96,13 @@ impl Cluster {
 
     /// Starts a server that is not up.
     pub async fn start(self: &Arc<Self>, server: i64) {
-        let (disk, clock, node, incarnation) = {
+        let (disk, clock, node, may_found, incarnation) = {
             let mut servers = self.servers.lock();
             let Some(server) = servers.get_mut(&server).filter(|server| server.up.is_none()) else {
                 return;
             };
             server.incarnation += 1;
-            (server.disk.clone(), server.clock, server.node, server.incarnation)
+            (server.disk.clone(), server.clock, server.node, server.may_found, server.incarnation)
         };
         let origin = OriginId { node, incarnation };
         let core = Arc::new(Core::new(server, origin, clock, Arc::clone(&self.history)));
@@ -105,7 +112,7 @@ impl Cluster {
         let mut config = config.with_ensemble(EnsembleConfig {
             servers: self.specs.clone(),
             listen: Net::address(server),
-            may_found: true,
+            may_found,
             transport: self.net.plug_in(server),
         });
         config.keep_entries = KEEP_ENTRIES;
@@ -149,6 +156,42 @@ impl Cluster {
         up.end_tasks();
         // What is left of it ends by itself; nobody waits for it.
         tokio::spawn(async move { up.log.kill().await });
+    }
+
+    /// Replaces a server by an empty one of its number, if all its data is elsewhere as well.
+    pub async fn wipe(self: &Arc<Self>, server: i64, chance: &Chance) -> bool {
+        let mut looks = 0;
+        while !self.is_settled() {
+            looks += 1;
+            if looks > WIPE_LOOKS {
+                return false;
+            }
+            sleep(WIPE_LOOK_EVERY).await;
+        }
+        self.crash(server);
+        if let Some(server) = self.servers.lock().get_mut(&server) {
+            server.node = (1 << 63) | chance.below(1 << 62);
+            server.may_found = false;
+            server.disk = Disk::new(chance.clone());
+        }
+        self.start(server).await;
+        true
+    }
+
+    /// Whether the servers are the members, and all of them vote.
+    fn is_whole(&self) -> bool {
+        let Some(leader) = self.leaders().first().and_then(|leader| self.up(*leader)) else {
+            return false;
+        };
+        let status = leader.log.status();
+        let status = status.borrow();
+        let servers = self.servers.lock();
+        let members = &status.members.members;
+        let votes = |(number, server): (&i64, &Server)| {
+            let own = members.iter().find(|one| one.node == server.node);
+            own.is_some_and(|own| own.voting && own.server.server_id == *number)
+        };
+        members.len() == servers.len() && servers.iter().all(votes)
     }
 
     /// Ends a server in order.
@@ -196,7 +239,7 @@ impl Cluster {
         servers.iter().filter(|(_, server)| leads(server)).map(|(number, _)| *number).collect()
     }
 
-    /// Whether all servers are up and have the same state, and one leads.
+    /// Whether all servers are up, vote and have the same state, and one leads.
     pub fn is_settled(&self) -> bool {
         let servers = self.servers.lock();
         let mut digests =
@@ -205,6 +248,6 @@ impl Cluster {
         let equal = first.is_some() && digests.all(|digest| digest == first);
         drop(digests);
         drop(servers);
-        equal && self.leaders().len() == 1
+        equal && self.leaders().len() == 1 && self.is_whole()
     }
 }

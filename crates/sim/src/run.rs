@@ -164,6 +164,9 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
             heal(cluster).await;
             cluster.history.set_calm(true);
             sleep(CALM).await;
+            if chance.percent(50) && cluster.wipe(victim, chance).await {
+                return format!("all is well for a while, then {victim} is wiped");
+            }
             "all is well for a while".to_owned()
         }
         11 => {

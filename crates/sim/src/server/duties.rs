@@ -30,6 +30,14 @@ impl Up {
         matches!(timeout(CATCH_UP_MAX, self.log.read_barrier()).await, Ok(Ok(())))
     }
 
+    /// Whether it is a member; one that is to vote serves when it does.
+    fn is_inside(&self) -> bool {
+        let status = self.log.status();
+        let status = status.borrow();
+        let own = status.members.members.iter().find(|one| one.node == self.log.origin().node);
+        own.is_some_and(|own| own.voting)
+    }
+
     fn step_down(&self) {
         self.is_leading.store(false, Ordering::Relaxed);
         self.core.expiry.lock().step_down();
@@ -40,7 +48,7 @@ impl Up {
         loop {
             // The log ends last, so that its channel is there.
             let _ = status.wait_for(|status| status.leader.is_some()).await;
-            if !self.is_out_of_touch() && self.catch_up().await {
+            if !self.is_out_of_touch() && self.is_inside() && self.catch_up().await {
                 return;
             }
             sleep(PAUSE).await;
