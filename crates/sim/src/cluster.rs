@@ -8,30 +8,37 @@ use std::{
 
 use parking_lot::Mutex;
 use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec};
-use tokio::{sync::oneshot, time::Instant};
-use tree::{Command, Millis, OriginId, Outcome};
+use tokio::time::{Instant, sleep};
+use tree::OriginId;
 
-use crate::{chance::Chance, checks::Check, disk::Disk, history::History, machine::Tree, net::Net};
+use crate::{
+    chance::Chance,
+    checks::Check,
+    clock::Clock,
+    disk::Disk,
+    history::History,
+    net::Net,
+    server::{Core, Up},
+};
 
 /// Commands between two checkpoints: few, so that there are many.
 const CHECKPOINT_COMMANDS: u64 = 40;
 /// Entries kept behind a checkpoint: few, so that checkpoints are sent.
 const KEEP_ENTRIES: u64 = 10;
 
-/// A server that is up.
-#[derive(Debug)]
-pub struct Up {
-    /// Its log.
-    pub log: RaftLog,
-    /// Its state.
-    pub tree: Arc<Tree>,
-}
+/// How often one looks, at the most, whether all have everything before one is wiped.
+const WIPE_LOOKS: u64 = 100;
+/// Between two looks.
+const WIPE_LOOK_EVERY: Duration = Duration::from_millis(20);
 
 #[derive(Debug)]
 struct Server {
     node: u64,
+    /// With other servers it may found a cluster: not once it has lost its data.
+    may_found: bool,
     incarnation: u64,
     disk: Disk,
+    clock: Clock,
     up: Option<Arc<Up>>,
 }
 
@@ -56,17 +63,19 @@ impl Cluster {
             votes: true,
             spec: format!("server.{server_id}"),
         });
+        let began = Instant::now();
         let servers = (1..=count).map(|server_id| {
             let node = (1 << 63) | chance.below(1 << 62);
             let disk = Disk::new(chance.clone());
-            (server_id, Server { node, incarnation: 0, disk, up: None })
+            let clock = Clock::new(began, chance);
+            (server_id, Server { node, may_found: true, incarnation: 0, disk, clock, up: None })
         });
         Self {
             servers: Mutex::new(servers.collect()),
             specs: specs.collect(),
             net: Net::new(chance.clone()),
             history: Arc::default(),
-            began: Instant::now(),
+            began,
         }
     }
 
@@ -86,31 +95,35 @@ impl Cluster {
     }
 
     /// Starts a server that is not up.
-    pub async fn start(&self, server: i64) {
-        let (disk, node, incarnation) = {
+    pub async fn start(self: &Arc<Self>, server: i64) {
+        let (disk, clock, node, may_found, incarnation) = {
             let mut servers = self.servers.lock();
             let Some(server) = servers.get_mut(&server).filter(|server| server.up.is_none()) else {
                 return;
             };
             server.incarnation += 1;
-            (server.disk.clone(), server.node, server.incarnation)
+            (server.disk.clone(), server.clock, server.node, server.may_found, server.incarnation)
         };
-        let tree = Tree::new(server, OriginId { node, incarnation }, Arc::clone(&self.history));
-        let tree = Arc::new(tree);
+        let origin = OriginId { node, incarnation };
+        let core = Arc::new(Core::new(server, origin, clock, Arc::clone(&self.history)));
         let mut config = RaftLogConfig::new(node, incarnation);
         config.server_id = server;
         config.checkpoint_commands = CHECKPOINT_COMMANDS;
         let mut config = config.with_ensemble(EnsembleConfig {
             servers: self.specs.clone(),
             listen: Net::address(server),
-            may_found: true,
+            may_found,
             transport: self.net.plug_in(server),
         });
         config.keep_entries = KEEP_ENTRIES;
         let (log, checkpoints) = disk.hold();
-        match RaftLog::start(config, log, checkpoints, Arc::<Tree>::clone(&tree)).await {
+        match RaftLog::start(config, log, checkpoints, Arc::<Core>::clone(&core)).await {
             Ok(log) => {
-                let up = Arc::new(Up { log, tree });
+                let clients = self.net.serve_clients(server);
+                let history = Arc::clone(&self.history);
+                let life = (server.unsigned_abs() << 16) | incarnation;
+                let up = Up::start(server, life, log, core, history, clients);
+                tokio::spawn(Arc::clone(self).stop_when_failed(server, Arc::clone(&up)));
                 if let Some(server) = self.servers.lock().get_mut(&server) {
                     server.up = Some(up);
                 }
@@ -122,6 +135,17 @@ impl Cluster {
         }
     }
 
+    /// A server whose log has failed ends at once, as `server` does.
+    async fn stop_when_failed(self: Arc<Self>, server: i64, up: Arc<Up>) {
+        let mut failed = up.log.failed();
+        if failed.wait_for(Option::is_some).await.is_err() {
+            return;
+        }
+        if self.up(server).is_some_and(|present| Arc::ptr_eq(&present, &up)) {
+            self.crash(server);
+        }
+    }
+
     /// The power of a server fails: nothing that it still does has any effect.
     pub fn crash(&self, server: i64) {
         self.net.crash(server);
@@ -129,9 +153,45 @@ impl Cluster {
         let Some(server) = servers.get_mut(&server) else { return };
         server.disk.crash();
         let Some(up) = server.up.take() else { return };
-        up.tree.forget_waiting();
+        up.end_tasks();
         // What is left of it ends by itself; nobody waits for it.
         tokio::spawn(async move { up.log.kill().await });
+    }
+
+    /// Replaces a server by an empty one of its number, if all its data is elsewhere as well.
+    pub async fn wipe(self: &Arc<Self>, server: i64, chance: &Chance) -> bool {
+        let mut looks = 0;
+        while !self.is_settled() {
+            looks += 1;
+            if looks > WIPE_LOOKS {
+                return false;
+            }
+            sleep(WIPE_LOOK_EVERY).await;
+        }
+        self.crash(server);
+        if let Some(server) = self.servers.lock().get_mut(&server) {
+            server.node = (1 << 63) | chance.below(1 << 62);
+            server.may_found = false;
+            server.disk = Disk::new(chance.clone());
+        }
+        self.start(server).await;
+        true
+    }
+
+    /// Whether the servers are the members, and all of them vote.
+    fn is_whole(&self) -> bool {
+        let Some(leader) = self.leaders().first().and_then(|leader| self.up(*leader)) else {
+            return false;
+        };
+        let status = leader.log.status();
+        let status = status.borrow();
+        let servers = self.servers.lock();
+        let members = &status.members.members;
+        let votes = |(number, server): (&i64, &Server)| {
+            let own = members.iter().find(|one| one.node == server.node);
+            own.is_some_and(|own| own.voting && own.server.server_id == *number)
+        };
+        members.len() == servers.len() && servers.iter().all(votes)
     }
 
     /// Ends a server in order.
@@ -139,7 +199,7 @@ impl Cluster {
         let up = self.servers.lock().get_mut(&server).and_then(|server| server.up.take());
         let Some(up) = up else { return };
         up.log.shutdown().await;
-        up.tree.forget_waiting();
+        up.end_tasks();
         self.net.crash(server);
     }
 
@@ -147,6 +207,20 @@ impl Cluster {
     pub fn set_slow(&self, server: i64, is_slow: bool) {
         if let Some(server) = self.servers.lock().get(&server) {
             server.disk.set_slow(is_slow);
+        }
+    }
+
+    /// A server's disk fails: the server stops when it notices.
+    pub fn fail_disk(&self, server: i64) {
+        if let Some(server) = self.servers.lock().get(&server) {
+            server.disk.fail();
+        }
+    }
+
+    /// A server's disk is as it should be.
+    pub fn mend_disk(&self, server: i64) {
+        if let Some(server) = self.servers.lock().get(&server) {
+            server.disk.mend();
         }
     }
 
@@ -165,28 +239,15 @@ impl Cluster {
         servers.iter().filter(|(_, server)| leads(server)).map(|(number, _)| *number).collect()
     }
 
-    /// Whether all servers are up and have the same state, and one leads.
+    /// Whether all servers are up, vote and have the same state, and one leads.
     pub fn is_settled(&self) -> bool {
         let servers = self.servers.lock();
         let mut digests =
-            servers.values().map(|server| server.up.as_ref().map(|up| up.tree.digest()));
+            servers.values().map(|server| server.up.as_ref().map(|up| up.core.digest()));
         let first = digests.next().flatten();
         let equal = first.is_some() && digests.all(|digest| digest == first);
         drop(digests);
         drop(servers);
-        equal && self.leaders().len() == 1
-    }
-}
-
-impl Up {
-    /// Has a command applied; `None` when what became of it is not known.
-    pub async fn carry_out(&self, now: Duration, command: &Command<'_>) -> Option<Outcome> {
-        let (sender, receiver) = oneshot::channel();
-        let now = Millis(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
-        let taken = self.log.proposer().propose(now, command, |sequence| {
-            self.tree.await_outcome(sequence, sender);
-        });
-        taken.ok()?;
-        receiver.await.ok()
+        equal && self.leaders().len() == 1 && self.is_whole()
     }
 }

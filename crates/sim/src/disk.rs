@@ -60,6 +60,8 @@ struct Inner {
     /// Counts the crashes.
     life: u64,
     is_slow: bool,
+    /// The next write fails.
+    fails: bool,
 }
 
 /// What outlives a server's process.
@@ -79,6 +81,7 @@ impl Disk {
             unsynced: Vec::new(),
             life: 0,
             is_slow: false,
+            fails: false,
         };
         Self { inner: Arc::new(Mutex::new(inner)), checkpoints: Arc::default(), chance }
     }
@@ -99,11 +102,24 @@ impl Disk {
             inner.durable.apply(op);
         }
         inner.live = inner.durable.clone();
+        inner.fails = false;
+    }
+
+    /// The next write or sync fails, and what was not synced may be lost: its server must stop.
+    pub fn fail(&self) {
+        self.inner.lock().fails = true;
     }
 
     /// Whether writes take long from now on.
     pub fn set_slow(&self, is_slow: bool) {
         self.inner.lock().is_slow = is_slow;
+    }
+
+    /// It is fast and fails no more.
+    pub fn mend(&self) {
+        let mut inner = self.inner.lock();
+        inner.is_slow = false;
+        inner.fails = false;
     }
 }
 
@@ -119,6 +135,12 @@ impl Held {
     fn alive(&self) -> io::Result<()> {
         let alive = self.disk.inner.lock().life == self.life;
         alive.then_some(()).ok_or_else(|| io::Error::other("the power has failed"))
+    }
+
+    /// What is written may arrive although it is said to have failed.
+    fn fails(&self) -> io::Result<()> {
+        let fails = self.disk.inner.lock().fails;
+        if fails { Err(io::Error::other("the disk has failed")) } else { Ok(()) }
     }
 }
 
@@ -138,12 +160,14 @@ impl LogDisk for Held {
 
     fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()> {
         self.alive()?;
+        let failed = self.fails();
         let mut inner = self.disk.inner.lock();
         let inner = &mut *inner;
         for op in group {
             inner.live.apply(op);
             inner.unsynced.push(op.clone());
         }
+        failed?;
         if sync {
             for op in inner.unsynced.drain(..) {
                 inner.durable.apply(&op);
@@ -180,6 +204,7 @@ impl CheckpointStore for Held {
         source: &mut dyn CheckpointSource,
     ) -> Result<(), CheckpointError> {
         self.alive()?;
+        self.fails()?;
         self.disk.checkpoints.write(meta, source)
     }
 

@@ -1,18 +1,20 @@
-//! What happened in a run, and what must be true of it.
+//! What happened in a run, as the servers and clients tell it.
 //!
 //! Checked as it happens: every server applies the same command at the same zxid and has the
 //! same digest after it; no command is applied twice; no session's former connection writes
-//! after the session has moved. Checked at the end: a write that began after another one was
-//! acknowledged has a higher zxid, and everything acknowledged is there.
+//! after the session has moved; what [`crate::checks`] has about sessions. Checked at the end: a
+//! write that began after another one was acknowledged has a higher zxid, and everything
+//! acknowledged is there.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
-use crate::checks::Check;
-use parking_lot::Mutex;
-use tree::{Command, Op, OriginId, Outcome, Owner, SessionId, Zxid};
+use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+use tree::{Command, Op, OriginId, Outcome, Owner, SessionId, State, Zxid};
+
+use crate::checks::{Check, changes::Changes, sessions::Sessions};
 
 /// A command at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,8 +43,30 @@ struct Inner {
     commands: BTreeSet<(OriginId, u64)>,
     owners: BTreeMap<i64, Owner>,
     acknowledged: Vec<Acknowledged>,
+    highest: Zxid,
     restored: u64,
+    replies: u64,
+    events: u64,
+    changes: Changes,
+    sessions: Sessions,
     broken: Vec<String>,
+}
+
+/// How much happened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Writes that were acknowledged.
+    pub acknowledged: usize,
+    /// Commands that were applied.
+    pub applied: usize,
+    /// Checkpoints that were taken over from a leader.
+    pub restored: u64,
+    /// Replies that clients checked.
+    pub replies: u64,
+    /// Events that clients checked.
+    pub events: u64,
+    /// Sessions that ended because their client fell silent.
+    pub expired: u64,
 }
 
 /// The history of a run.
@@ -52,9 +76,17 @@ pub struct History {
 }
 
 impl History {
-    /// A server has applied a command.
-    pub fn applied(&self, server: i64, now: &Applied, command: &Command<'_>, outcome: &Outcome) {
+    /// A server has applied a command, and has this state then.
+    pub fn applied(
+        &self,
+        server: i64,
+        now: &Applied,
+        command: &Command<'_>,
+        outcome: &Outcome,
+        state: &State,
+    ) {
         let mut inner = self.inner.lock();
+        let inner = &mut *inner;
         if let Some(known) = inner.applied.get(&now.zxid.0) {
             if known != now {
                 let what = format!("server {server} applies {now:?}, another one {known:?}");
@@ -62,11 +94,21 @@ impl History {
             }
             return;
         }
+        if let Some((_, last)) = inner.applied.last_key_value()
+            && last.zxid > now.zxid
+        {
+            let what = format!("server {server} applies {now:?} behind {last:?}");
+            inner.broken(Check::Digests, &what);
+        }
         inner.applied.insert(now.zxid.0, *now);
         if !inner.commands.insert((now.origin, now.sequence)) {
             inner.broken(Check::Once, &format!("applied twice: {now:?}"));
         }
         inner.note_owner(command, outcome);
+        inner.changes.note(outcome);
+        if let Err((check, what)) = inner.sessions.applied(command, outcome, state) {
+            inner.broken(check, &what);
+        }
     }
 
     /// A server has taken over a checkpoint.
@@ -84,7 +126,49 @@ impl History {
 
     /// A client was told that its write is done.
     pub fn acknowledged(&self, began: Duration, ended: Duration, zxid: Zxid) {
-        self.inner.lock().acknowledged.push(Acknowledged { began, ended, zxid });
+        let mut inner = self.inner.lock();
+        inner.highest = inner.highest.max(zxid);
+        inner.acknowledged.push(Acknowledged { began, ended, zxid });
+    }
+
+    /// A client has looked at a reply.
+    pub fn note_reply(&self) {
+        self.inner.lock().replies += 1;
+    }
+
+    /// A client has looked at an event.
+    pub fn note_event(&self) {
+        self.inner.lock().events += 1;
+    }
+
+    /// The id of a session that is to be opened.
+    pub fn next_session(&self) -> SessionId {
+        self.inner.lock().sessions.next()
+    }
+
+    /// The client of a session was heard by the server that has it.
+    pub fn heard(&self, session: SessionId) {
+        self.inner.lock().sessions.heard(session);
+    }
+
+    /// Whether a session has ended.
+    pub fn has_ended(&self, session: SessionId) -> bool {
+        self.inner.lock().sessions.has_ended(session)
+    }
+
+    /// There are no faults from now on, until there are again.
+    pub fn set_calm(&self, is_calm: bool) {
+        self.inner.lock().sessions.set_calm(is_calm);
+    }
+
+    /// A client goes away and leaves its session behind.
+    pub fn abandoned(&self, session: SessionId) {
+        self.inner.lock().sessions.abandoned(session);
+    }
+
+    /// All changes so far.
+    pub fn changes(&self) -> MappedMutexGuard<'_, Changes> {
+        MutexGuard::map(self.inner.lock(), |inner| &mut inner.changes)
     }
 
     /// Something else is wrong.
@@ -94,8 +178,7 @@ impl History {
 
     /// The highest zxid that anybody was told of before now.
     pub fn highest_acknowledged(&self) -> Zxid {
-        let inner = self.inner.lock();
-        inner.acknowledged.iter().map(|one| one.zxid).max().unwrap_or(Zxid::ZERO)
+        self.inner.lock().highest
     }
 
     /// Whether something is wrong already.
@@ -103,10 +186,17 @@ impl History {
         !self.inner.lock().broken.is_empty()
     }
 
-    /// How many writes were acknowledged, applied, and how many checkpoints taken over.
-    pub fn counts(&self) -> (usize, usize, u64) {
+    /// How much happened.
+    pub fn counts(&self) -> Counts {
         let inner = self.inner.lock();
-        (inner.acknowledged.len(), inner.applied.len(), inner.restored)
+        Counts {
+            acknowledged: inner.acknowledged.len(),
+            applied: inner.applied.len(),
+            restored: inner.restored,
+            replies: inner.replies,
+            events: inner.events,
+            expired: inner.sessions.expired(),
+        }
     }
 
     /// A number for all that was applied: that of a run that is repeated is the same.
@@ -125,21 +215,29 @@ impl History {
         })
     }
 
-    /// What is wrong, when all is over and every server has `last`.
-    pub fn violations(&self, last: Zxid) -> Vec<String> {
-        let inner = self.inner.lock();
-        let mut broken = inner.broken.clone();
+    /// What is wrong, when all is over and every server has this state, up to `last`.
+    pub fn violations(&self, last: Zxid, is_open: impl Fn(SessionId) -> bool) -> Vec<String> {
+        let mut inner = self.inner.lock();
         let lost = inner.acknowledged.iter().filter(|one| one.zxid > last).count();
         if lost > 0 {
             let what = format!("{lost} acknowledged writes are lost: all end at {last}");
-            broken.push(format!("{} {what}", Check::Lost));
+            inner.broken(Check::Lost, &what);
         }
-        broken.extend(inner.out_of_order().map(|what| format!("{} {what}", Check::Order)));
-        broken
+        if let Some(what) = inner.out_of_order() {
+            inner.broken(Check::Order, &what);
+        }
+        if let Some(what) = inner.sessions.still_there(is_open) {
+            inner.broken(Check::Expiry, &what);
+        }
+        inner.broken.clone()
     }
 }
 
 impl Inner {
+    fn broken(&mut self, check: Check, what: &str) {
+        self.broken.push(format!("{check} {what}"));
+    }
+
     /// Only the connection that a session has now may write for it.
     fn note_owner(&mut self, command: &Command<'_>, outcome: &Outcome) {
         let session = command.session;
@@ -148,14 +246,12 @@ impl Inner {
         }
         if matches!(command.op, Op::OpenSession { .. } | Op::AttachSession { .. }) {
             self.owners.insert(session.0, command.owner);
-        } else if self.owners.get(&session.0) != Some(&command.owner) {
+        } else if self.owners.get(&session.0) != Some(&command.owner)
+            && !matches!(command.op, Op::CloseSession)
+        {
             let what = format!("{session:?} wrote at {} after it moved", outcome.zxid);
             self.broken(Check::Owners, &what);
         }
-    }
-
-    fn broken(&mut self, check: Check, what: &str) {
-        self.broken.push(format!("{check} {what}"));
     }
 
     /// A write that began when another one was known to be done, and comes before it.

@@ -40,7 +40,8 @@ pub struct Net {
 
 #[derive(Debug, Default)]
 struct Inner {
-    listening: BTreeMap<i64, mpsc::UnboundedSender<Connection>>,
+    /// By address, and whose that is.
+    listening: BTreeMap<String, (i64, mpsc::UnboundedSender<Connection>)>,
     /// From whom to whom nothing arrives.
     cut: BTreeSet<(i64, i64)>,
     /// Counts the crashes of each server.
@@ -59,6 +60,32 @@ impl Net {
         format!("server-{server}:1")
     }
 
+    /// Where clients reach a server.
+    pub fn client_address(server: i64) -> String {
+        format!("server-{server}:2")
+    }
+
+    /// Whether nothing that one sends arrives at the other.
+    pub fn is_cut_between(&self, one: i64, other: i64) -> bool {
+        self.is_cut(one, other) || self.is_cut(other, one)
+    }
+
+    /// A connection of a client to a server. Clients have numbers below zero.
+    ///
+    /// # Errors
+    /// When the server cannot be reached, or refuses.
+    pub async fn connect(&self, client: i64, server: i64) -> io::Result<Connection> {
+        self.dial((client, 0), &Self::client_address(server)).await
+    }
+
+    /// The connections of clients to a server that starts now.
+    pub fn serve_clients(&self, server: i64) -> mpsc::UnboundedReceiver<Connection> {
+        let (sender, receiver) = mpsc::unbounded_channel();
+        let address = Self::client_address(server);
+        self.inner.lock().listening.insert(address, (server, sender));
+        receiver
+    }
+
     /// What a server holds while it runs.
     pub fn plug_in(&self, server: i64) -> Arc<dyn Transport> {
         let life = self.inner.lock().lives.get(&server).copied().unwrap_or(0);
@@ -69,7 +96,7 @@ impl Net {
     pub fn crash(&self, server: i64) {
         let mut inner = self.inner.lock();
         *inner.lives.entry(server).or_default() += 1;
-        inner.listening.remove(&server);
+        inner.listening.retain(|_, (whose, _)| *whose != server);
         drop(inner);
         self.note_change();
     }
@@ -116,7 +143,7 @@ impl Net {
         }
         let (listener, life) = {
             let inner = self.inner.lock();
-            let listener = inner.listening.get(&to).cloned();
+            let listener = inner.listening.get(address).map(|(_, listener)| listener.clone());
             (listener, inner.lives.get(&to).copied().unwrap_or(0))
         };
         let listener = listener.ok_or(io::ErrorKind::ConnectionRefused)?;
@@ -181,7 +208,8 @@ impl Transport for Plug {
     fn listen<'f>(&'f self, _: &'f str) -> BoxFuture<'f, io::Result<Box<dyn Listener>>> {
         let (sender, receiver) = mpsc::unbounded_channel();
         if self.net.is_alive(self.server, self.life) {
-            self.net.inner.lock().listening.insert(self.server, sender);
+            let address = Net::address(self.server);
+            self.net.inner.lock().listening.insert(address, (self.server, sender));
         }
         let listener: Box<dyn Listener> = Box::new(Incoming { server: self.server, receiver });
         Box::pin(async move { Ok(listener) })

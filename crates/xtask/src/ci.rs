@@ -5,7 +5,7 @@ use std::{path::Path, process::Command};
 use crate::{
     Problems,
     fuzz::{self, Fuzz},
-    say, tidy,
+    say, simulation, tidy,
 };
 
 /// The steps, cheapest first. One profile: RocksDB would be compiled once for each.
@@ -26,11 +26,14 @@ const STEPS: &[&[&str]] = &[
     &["test", "--workspace", "--release", "--locked"],
 ];
 
+/// Seeds of the simulation: some three minutes.
+const SEEDS: &str = "--seeds=1000";
+
 /// How long each target of the fuzzer runs, in seconds: what was found before is run in any
 /// case.
 const FUZZ_SECONDS: u32 = 8;
 
-/// Runs tidy and every step, stopping at the first that fails.
+/// Runs tidy, every step, the simulation and the fuzzer, stopping at the first that fails.
 pub(crate) fn run(root: &Path) -> Result<(), Problems> {
     tidy::run(root)?;
     for step in STEPS {
@@ -42,6 +45,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Problems> {
             Err(error) => return Err(vec![format!("cargo {}: {error}", step[0])]),
         }
     }
+    say("cargo xtask sim --seeds 1000");
+    simulation::run(root, &[SEEDS.to_owned()])?;
     say(&format!("fuzzing, {FUZZ_SECONDS} s each target"));
     fuzz::run(root, &Fuzz::for_seconds(FUZZ_SECONDS))
 }

@@ -16,7 +16,7 @@ const EDGES: &[(&str, &[&str])] = &[
     ("tree", &[]),
     ("session", &["proto", "tree", "jute"]),
     ("raft-log", &["jute", "tree", "fault-points"]),
-    ("sim", &["tree", "raft-log"]),
+    ("sim", &["proto", "tree", "session", "raft-log"]),
     ("store", &["jute", "tree", "raft-log", "fault-points"]),
     ("server", &["jute", "proto", "tree", "session", "raft-log", "store", "fault-points"]),
     ("cli", &["server", "proto", "jute", "fault-points"]),

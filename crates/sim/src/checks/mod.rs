@@ -1,5 +1,9 @@
 //! What must hold in every run: one file each, or a line of [`crate::history`].
 
+pub mod changes;
+pub mod sessions;
+pub mod watches;
+
 use std::fmt;
 
 /// What is checked.
@@ -17,6 +21,18 @@ pub enum Check {
     Owners,
     /// What was acknowledged to anybody before a sync is there after it.
     Sync,
+    /// Watches: none missed, none early, none twice; and events before what shows their change.
+    Watches,
+    /// A session sees what it wrote, and nothing of what it asks for later.
+    OwnWrites,
+    /// What a session is shown never goes back, on whichever server.
+    Zxids,
+    /// Ephemerals live as long as their session, and no longer.
+    Ephemerals,
+    /// No session expires whose client is heard; those do whose client is gone.
+    Expiry,
+    /// A client loses its session only when that has ended.
+    Sessions,
     /// When all faults are over, the cluster serves again, and its servers agree.
     Serving,
     /// Servers start again with what their disks hold.
@@ -33,6 +49,12 @@ impl Check {
             Self::Lost => "lost",
             Self::Owners => "owners",
             Self::Sync => "sync",
+            Self::Watches => "watches",
+            Self::OwnWrites => "own-writes",
+            Self::Zxids => "zxids",
+            Self::Ephemerals => "ephemerals",
+            Self::Expiry => "expiry",
+            Self::Sessions => "sessions",
             Self::Serving => "serving",
             Self::Starting => "starting",
         }

@@ -1,0 +1,128 @@
+//! Sessions: ephemerals die with theirs and come not back, none expires while its client was
+//! heard within its timeout, and all do that were left behind.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    time::Duration,
+};
+
+use tokio::time::Instant;
+use tree::{Command, Op, Outcome, Reply, SessionId, State};
+
+use super::Check;
+use crate::clock::Clock;
+
+/// How many of the latest times are known at which a client was heard.
+const HEARD_MAX: usize = 64;
+/// What a decision may take until it is applied, and what the leader may know later than a
+/// server that heard a client, without faults.
+const LATE: Duration = Duration::from_millis(500);
+/// Silence that no session outlives, when there are no faults: the longest timeout, a tick, the
+/// decision; and the full timeout that a new leader gives.
+const SILENCE_MAX: Duration = Duration::from_secs(11);
+
+/// All sessions of a run.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    last_id: i64,
+    open: BTreeMap<SessionId, i32>,
+    ended: BTreeSet<SessionId>,
+    heard: BTreeMap<SessionId, VecDeque<Instant>>,
+    abandoned: BTreeMap<SessionId, Instant>,
+    calm_since: Option<Instant>,
+    expired: u64,
+}
+
+impl Sessions {
+    pub(crate) fn next(&mut self) -> SessionId {
+        self.last_id += 1;
+        SessionId(0x100 + self.last_id)
+    }
+
+    pub(crate) fn heard(&mut self, session: SessionId) {
+        let heard = self.heard.entry(session).or_default();
+        heard.push_back(Instant::now());
+        if heard.len() > HEARD_MAX {
+            heard.pop_front();
+        }
+    }
+
+    pub(crate) fn has_ended(&self, session: SessionId) -> bool {
+        self.ended.contains(&session)
+    }
+
+    pub(crate) fn set_calm(&mut self, is_calm: bool) {
+        self.calm_since = is_calm.then(Instant::now);
+    }
+
+    pub(crate) fn abandoned(&mut self, session: SessionId) {
+        self.abandoned.insert(session, Instant::now());
+    }
+
+    pub(crate) fn expired(&self) -> u64 {
+        self.expired
+    }
+
+    /// A command was applied for the first time.
+    pub(crate) fn applied(
+        &mut self,
+        command: &Command<'_>,
+        outcome: &Outcome,
+        state: &State,
+    ) -> Result<(), (Check, String)> {
+        match outcome.result {
+            Ok(Reply::Attached { timeout_ms }) => {
+                self.open.insert(command.session, timeout_ms);
+            }
+            Ok(Reply::Closed(session)) => {
+                let timeout_ms = self.open.remove(&session);
+                let is_fresh = self.ended.insert(session);
+                if let (Op::ExpireSession { .. }, Some(timeout_ms), true) =
+                    (&command.op, timeout_ms, is_fresh)
+                {
+                    self.expired += 1;
+                    self.was_silent(session, timeout_ms)?;
+                }
+            }
+            Ok(_) | Err(_) => {}
+        }
+        for (session, paths) in state.ephemerals_by_session() {
+            if state.session(session).is_none() || self.ended.contains(&session) {
+                let what = format!("{paths:?} outlive {session} at {}", outcome.zxid);
+                return Err((Check::Ephemerals, what));
+            }
+        }
+        Ok(())
+    }
+
+    /// Without faults a client that is heard keeps its session.
+    fn was_silent(&self, session: SessionId, timeout_ms: i32) -> Result<(), (Check, String)> {
+        let timeout = Duration::from_millis(u64::from(timeout_ms.unsigned_abs()));
+        let now = Instant::now();
+        let is_calm = self.calm_since.is_some_and(|since| since.elapsed() > 2 * timeout + LATE);
+        let silence = Clock::at_least(timeout).saturating_sub(LATE);
+        let heard = self.heard.get(&session).into_iter().flatten();
+        let lately = heard.filter(|heard| {
+            let age = now - **heard;
+            age > LATE && age < silence
+        });
+        match lately.last() {
+            Some(heard) if is_calm => {
+                let ago = now - *heard;
+                let what = format!("{session} expires, of {timeout:?}, heard {ago:?} ago");
+                Err((Check::Expiry, what))
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// A session that was left behind long ago and is there still.
+    pub(crate) fn still_there(&self, is_open: impl Fn(SessionId) -> bool) -> Option<String> {
+        let calm = self.calm_since?.elapsed();
+        let old =
+            self.abandoned.iter().filter(|(_, since)| since.elapsed().min(calm) > SILENCE_MAX);
+        let mut open = old.filter(|(session, _)| is_open(**session));
+        open.next()
+            .map(|(session, since)| format!("{session}, left {:?} ago, is open", since.elapsed()))
+    }
+}
