@@ -75,7 +75,7 @@ pub fn handshakes() -> Vec<Seed> {
     };
     vec![
         ("hello", greeting(&|_| ())),
-        ("hello_and_append", greeting(&|out| put_frame(out, Kind::Append, |out| append(out)))),
+        ("hello_and_append", greeting(&|out| put_frame(out, Kind::Append, append))),
         ("welcome", answered(Kind::Welcome, bytes(&welcome))),
         ("refusal", answered(Kind::Refusal, bytes(&wire::Refusal { reason: 2, text: "no" }))),
     ]
@@ -260,7 +260,7 @@ fn member_frames() -> Frames {
     let ballot = wire::Ballot { round: 3, server: 1 };
     let members = codec::encode_membership(&membership());
     let founding = wire::Founding { ballot, members: &members };
-    let promise = wire::Promise { yes: true, promised: ballot, accepted: vec![founding.clone()] };
+    let promise = wire::Promise { yes: true, promised: ballot, accepted: vec![founding] };
     let change = wire::ChangeMembers { expected: -1, put: vec![wire_member()], remove: vec![2, 3] };
     let changed = wire::ChangeReply { outcome: 7, text: "no", version: 70 };
     vec![
