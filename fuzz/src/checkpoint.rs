@@ -17,7 +17,7 @@ use crate::{
     states::{same, written},
 };
 
-/// The highest place that the fuzzer may use.
+/// The highest place of a znode, or of an ACL, that the fuzzer may use.
 const PLACE_MAX: u32 = 4095;
 
 /// Keys and values, as a store has them.
@@ -40,7 +40,7 @@ pub fn check(input: &[u8]) {
         let key = input.bytes().to_vec();
         // A state has room for every place up to the highest, and must: after much was deleted
         // few may be left at high ones. Who writes checkpoints is trusted with that.
-        if key.first() == Some(&b'n') && key[1..] > PLACE_MAX.to_be_bytes()[..] {
+        if matches!(key.first(), Some(b'n' | b'a')) && key[1..] > PLACE_MAX.to_be_bytes()[..] {
             return;
         }
         payloads.insert(key, input.bytes().to_vec());

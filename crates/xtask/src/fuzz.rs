@@ -229,7 +229,7 @@ fn seeds(places: &Places<'_>, name: &str) -> Result<(), Problems> {
 /// Adds to the checked-in corpus what it does not reach.
 fn merge(places: &Places<'_>, name: &str) -> Result<(), Problems> {
     let [found, checked_in] = corpora(places, name)?;
-    succeed(name, program(places, name).arg("-merge=1").arg(checked_in).arg(found))
+    succeed(name, program(places, name).arg("-set_cover_merge=1").arg(checked_in).arg(found))
 }
 
 fn succeed(name: &str, program: &mut Command) -> Result<(), Problems> {
