@@ -30,7 +30,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const WITHIN: Duration = Duration::from_secs(60);
 /// So that there is not too much to compare in the end.
 const REST: Duration = Duration::from_millis(10);
-const ROUNDS: u64 = 8;
+const ROUNDS: u64 = 6;
 /// Clients whose operations are recorded.
 const RECORDERS: usize = 6;
 const RECORDED: &str = "/recorded";
