@@ -311,7 +311,8 @@ impl Trio {
         self.check(victim, case);
         if case.action == Action::Stall && on_disk {
             // Signs of life do not wait for a disk.
-            assert_eq!(self.ensemble.leader(), Some(leader), "{case}: another leads");
+            let leads = self.ensemble.leader();
+            assert_eq!(leads, Some(leader), "{case}: another leads{}", self.ensemble.outputs());
         }
     }
 

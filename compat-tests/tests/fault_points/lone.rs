@@ -113,14 +113,14 @@ pub(crate) fn walk_all(action: Action) {
     let load = Load::start_with(writers, SESSION_MS, |writer| writer.with_rest(REST));
     walk(&what, &cases, |case| {
         load.wait_for(10);
-        match case.scene {
-            Scene::LoneStart => {
-                server.process.take().unwrap().kill();
-                case.arm(server.dir.path());
-                server.spawn();
-            }
-            Scene::LoneRests => arm_pauses(server.dir.path(), Some(case)),
-            _ => case.arm(server.dir.path()),
+        if case.scene == Scene::LoneStart {
+            server.process.take().unwrap().kill();
+            case.arm(server.dir.path());
+            server.spawn();
+        } else if case.scene == Scene::LoneRests {
+            arm_pauses(server.dir.path(), Some(case));
+        } else {
+            case.arm(server.dir.path());
         }
         server.suffer(case);
         load.wait_for(10);

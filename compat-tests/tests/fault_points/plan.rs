@@ -90,7 +90,7 @@ fn scenes(point: Point) -> &'static [(Scene, u32)] {
         Point::LogVote => &[(LoneFirstStart, 0), (LoneStart, 0), (Election, 0)],
         Point::LogAppend | Point::LogSync | Point::LogTell => SYNCING,
         Point::LogTruncate | Point::MarkLower => &[(Conflict, 0)],
-        Point::LogPurge => CHECKPOINTING,
+        Point::LogPurge => &[(LoneWorks, 1), (LeaderWorks, 0), (FollowerWorks, 1), (Behind, 0)],
         Point::LogCommitted => WORKING,
         Point::LogFounding => &[(Founding, 0), (Founding, 1)],
         Point::MarkRest => &[(LoneRests, 0), (FollowerRests, 0)],

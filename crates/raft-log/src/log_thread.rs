@@ -49,6 +49,8 @@ pub(crate) enum Done {
     Callback(IOFlushed<Types>),
     /// A caller that waits.
     Waiter(oneshot::Sender<io::Result<()>>),
+    /// Nobody: it may be lost.
+    Nobody,
 }
 
 impl Done {
@@ -57,6 +59,8 @@ impl Done {
             Self::Callback(callback) => callback.io_completed(result),
             // A caller that has gone away does not want to know.
             Self::Waiter(waiter) => drop(waiter.send(result)),
+            // An error was told to whoever must stop the server.
+            Self::Nobody => {}
         }
     }
 }

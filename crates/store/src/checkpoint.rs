@@ -150,15 +150,26 @@ impl CheckpointStore for RocksCheckpoints {
         // Closed before its files are moved; opened again whatever happens to them.
         *db = None;
         let moved = self.folders.replace_live();
-        let live = &self.folders.live;
-        reach(Point::InstallOpen)?;
-        // Never made anew: an empty one where the received one was to be would count as a
-        // checkpoint of nothing at the next start, and the received one as left over.
-        let mut options = options::checkpoint();
-        options.create_if_missing(false);
-        *db = Some(DB::open(&options, live).map_err(|error| failure(live, &error))?);
-        Ok(moved?)
+        let opened = match reopen(&self.folders.live) {
+            Ok(opened) => {
+                *db = Some(opened);
+                Ok(())
+            }
+            Err(error) => Err(error),
+        };
+        // Why it was not moved says more than that there is nothing to open.
+        moved?;
+        opened
     }
+}
+
+fn reopen(live: &Path) -> Result<DB, CheckpointError> {
+    // Never made anew: an empty one where the received one was to be would count as a checkpoint
+    // of nothing at the next start, and the received one as left over.
+    let mut options = options::checkpoint();
+    options.create_if_missing(false);
+    reach(Point::InstallOpen)?;
+    DB::open(&options, live).map_err(|error| failure(live, &error))
 }
 
 fn compare(
