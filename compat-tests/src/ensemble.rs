@@ -5,6 +5,7 @@
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -13,7 +14,7 @@ use tempfile::TempDir;
 
 use crate::hosts::Hosts;
 use crate::oracle::process::{
-    ProcessError, ServerProcess, Software, four_letter_word, free_address,
+    Place, ProcessError, ServerProcess, Software, four_letter_word, free_address,
 };
 
 /// How often a condition is looked at again.
@@ -31,19 +32,18 @@ pub struct Ensemble {
 
 #[derive(Debug)]
 struct Member {
-    client: SocketAddr,
+    place: Place,
     /// How the configuration describes it, clients' address included.
     described: String,
     /// Settings of its own, beyond those of all.
     settings: Vec<(String, String)>,
-    namespace: Option<String>,
     process: Option<ServerProcess>,
 }
 
 /// Where a server is: its address, and its network namespace if it has its own.
-type Place = (IpAddr, Option<String>);
+type Host = (IpAddr, Option<String>);
 
-fn here(count: usize) -> Vec<Place> {
+fn here(count: usize) -> Vec<Host> {
     vec![(IpAddr::from(Ipv4Addr::LOCALHOST), None); count]
 }
 
@@ -93,7 +93,7 @@ impl Ensemble {
         hosts: &Hosts,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
-        let places: Vec<Place> = (0..hosts.len())
+        let places: Vec<Host> = (0..hosts.len())
             .map(|index| (hosts.address(index), Some(hosts.name(index).to_owned())))
             .collect();
         let mut ensemble = Self::prepare_at(software, &places, 0, settings, Lines::Peers)?;
@@ -146,7 +146,7 @@ impl Ensemble {
     /// The same, with each server at an address and in a network namespace of its own.
     fn prepare_at(
         software: Software,
-        places: &[Place],
+        places: &[Host],
         observers: usize,
         settings: &[(String, String)],
         lines: Lines,
@@ -191,7 +191,7 @@ impl Ensemble {
     fn new_member(
         &self,
         id: usize,
-        (ip, namespace): &Place,
+        (ip, namespace): &Host,
         role: &str,
     ) -> Result<Member, ProcessError> {
         let port = || free_address().map(|address| address.port()).map_err(failed("a port"));
@@ -201,8 +201,8 @@ impl Ensemble {
         let data = self.dir.path().join(id.to_string()).join("data");
         fs::create_dir_all(&data).map_err(failed("a data directory"))?;
         fs::write(data.join("myid"), format!("{id}\n")).map_err(failed("myid"))?;
-        let (namespace, settings) = (namespace.clone(), Vec::new());
-        Ok(Member { client, described, settings, namespace, process: None })
+        let place = Place { namespace: namespace.clone(), ..Place::here(client) };
+        Ok(Member { place, described, settings: Vec::new(), process: None })
     }
 
     /// How the configuration describes a server: `server.N=…`, with its clients' port.
@@ -215,6 +215,12 @@ impl Ensemble {
         self.members[index].settings.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Gives one server another build of Rookery, from its next start on; `None` for the one
+    /// under test.
+    pub fn set_program(&mut self, index: usize, program: Option<PathBuf>) {
+        self.members[index].place.program = program;
+    }
+
     /// Starts a server that does not run, and does not wait for it.
     ///
     /// # Errors
@@ -223,13 +229,7 @@ impl Ensemble {
         let dir = self.dir_of(index);
         let member = &mut self.members[index];
         let settings = [&self.settings[..], &member.settings[..]].concat();
-        let spawned = ServerProcess::spawn_at(
-            self.software,
-            &dir,
-            member.client,
-            member.namespace.as_deref(),
-            &settings,
-        )?;
+        let spawned = ServerProcess::spawn_at(self.software, &dir, &member.place, &settings)?;
         member.process = Some(spawned);
         Ok(())
     }
@@ -261,6 +261,14 @@ impl Ensemble {
             let _ = kill_process(pid, Signal::TERM);
         }
         let _ = process.wait_exit(within);
+    }
+
+    /// How a server ended by itself; `None` when it goes on running, or did not run.
+    pub fn wait_exit(&mut self, index: usize, within: Duration) -> Option<ExitStatus> {
+        let member = &mut self.members[index];
+        let status = member.process.as_mut()?.wait_exit(within)?;
+        member.process = None;
+        Some(status)
     }
 
     /// Sends a signal to a server that runs: stops it where it is, or lets it go on.
@@ -297,7 +305,7 @@ impl Ensemble {
 
     /// Where clients of one server connect.
     pub fn address(&self, index: usize) -> SocketAddr {
-        self.members[index].client
+        self.members[index].place.client
     }
 
     /// The process of a server that runs.
@@ -307,7 +315,8 @@ impl Ensemble {
 
     /// A connect string with all servers.
     pub fn connect_string(&self) -> String {
-        let hosts: Vec<String> = self.members.iter().map(|one| one.client.to_string()).collect();
+        let hosts: Vec<String> =
+            self.members.iter().map(|one| one.place.client.to_string()).collect();
         hosts.join(",")
     }
 

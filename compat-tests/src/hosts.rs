@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicU8, Ordering};
 /// Some hosts; they are taken away when this is dropped.
 #[derive(Debug)]
 pub struct Hosts {
-    /// The third byte of their addresses, and a part of their names.
-    tag: u8,
+    /// The first three bytes of their addresses.
+    network: [u8; 3],
     bridge: String,
     names: Vec<String>,
 }
@@ -28,11 +28,12 @@ impl Hosts {
     pub fn make(count: u8) -> io::Result<Self> {
         let tag = NEXT_TAG.fetch_add(1, Ordering::Relaxed);
         // Other runs of the tests on this machine have other names.
-        let run = std::process::id() % 10_000;
-        let bridge = format!("rk{run}x{tag}");
-        let mut hosts = Self { tag, bridge: bridge.clone(), names: Vec::new() };
+        let run = std::process::id();
+        let bridge = format!("rk{}x{tag}", run % 10_000);
+        let network = network(run, tag);
+        let mut hosts = Self { network, bridge: bridge.clone(), names: Vec::new() };
         ip(&["link", "add", &bridge, "type", "bridge"])?;
-        ip(&["addr", "add", &format!("{}/24", hosts.network(254)), "dev", &bridge])?;
+        ip(&["addr", "add", &format!("{}/24", hosts.address_ending(254)), "dev", &bridge])?;
         ip(&["link", "set", &bridge, "up"])?;
         for number in 0..count {
             let name = format!("{bridge}n{number}");
@@ -70,11 +71,12 @@ impl Hosts {
 
     /// The address of a host.
     pub fn address(&self, index: usize) -> IpAddr {
-        self.network(u8::try_from(index + 1).unwrap_or(u8::MAX))
+        self.address_ending(u8::try_from(index + 1).unwrap_or(u8::MAX))
     }
 
-    fn network(&self, last: u8) -> IpAddr {
-        IpAddr::from(Ipv4Addr::new(10, 78, self.tag, last))
+    fn address_ending(&self, last: u8) -> IpAddr {
+        let [first, second, third] = self.network;
+        IpAddr::from(Ipv4Addr::new(first, second, third, last))
     }
 
     fn link(&self, index: usize) -> String {
@@ -112,6 +114,13 @@ impl Hosts {
         }
         Ok(())
     }
+}
+
+/// One of 512 networks that are there for tests of networks (RFC 2544): another one for each run,
+/// since a run that was killed leaves its hosts behind, and would keep others from theirs.
+fn network(run: u32, tag: u8) -> [u8; 3] {
+    let [low, high, ..] = (run % 64 * 8 + u32::from(tag % 8)).to_le_bytes();
+    [198, 18 + high, low]
 }
 
 impl Drop for Hosts {

@@ -1,6 +1,8 @@
 //! Black-box tests against real clients and a real ZooKeeper.
 
+pub mod at_work;
 pub mod ensemble;
+pub mod faults;
 pub mod hosts;
 pub mod http;
 pub mod load;
@@ -8,7 +10,10 @@ pub mod masked;
 pub mod oracle;
 pub mod prerequisites;
 pub mod proxy;
+pub mod random;
 pub mod raw;
+pub mod recorder;
 pub mod script;
 pub mod server;
+pub mod small_disk;
 pub mod writer;

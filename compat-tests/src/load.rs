@@ -15,7 +15,8 @@ const WITHIN: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Load {
     stop: Arc<AtomicBool>,
-    progress: Arc<AtomicU64>,
+    /// Acknowledged writes, for each writer.
+    progress: Vec<Arc<AtomicU64>>,
     writers: Vec<JoinHandle<Writer>>,
 }
 
@@ -25,12 +26,25 @@ impl Load {
     /// # Panics
     /// When a writer gets no session.
     pub fn start(servers: impl IntoIterator<Item = Vec<SocketAddr>>, session_ms: i32) -> Self {
+        Self::start_with(servers, session_ms, |writer| writer)
+    }
+
+    /// The same, with writers made different by `with`.
+    ///
+    /// # Panics
+    /// When a writer gets no session.
+    pub fn start_with(
+        servers: impl IntoIterator<Item = Vec<SocketAddr>>,
+        session_ms: i32,
+        with: impl Fn(Writer) -> Writer,
+    ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let progress = Arc::new(AtomicU64::new(0));
+        let mut progress = Vec::new();
         let start = |(number, servers)| {
-            let writer = Writer::start(servers, number, session_ms).expect("a session");
-            let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));
-            thread::spawn(move || writer.run(&stop, &progress))
+            let writer = with(Writer::start(servers, number, session_ms).expect("a session"));
+            let (stop, own) = (Arc::clone(&stop), Arc::<AtomicU64>::default());
+            progress.push(Arc::clone(&own));
+            thread::spawn(move || writer.run(&stop, &own))
         };
         let writers = servers.into_iter().enumerate().map(start).collect();
         Self { stop, progress, writers }
@@ -41,22 +55,43 @@ impl Load {
     /// # Panics
     /// When that takes too long, or a writer failed.
     pub fn wait_for(&self, count: u64) {
-        let target = self.progress.load(Ordering::Relaxed) + count;
+        let target = self.acknowledged() + count;
         let deadline = Instant::now() + WITHIN;
-        while self.progress.load(Ordering::Relaxed) < target {
+        while self.acknowledged() < target {
             assert!(Instant::now() < deadline, "too few writes were acknowledged");
-            assert!(!self.writers.iter().any(JoinHandle::is_finished), "a writer failed");
+            assert!(!self.has_failed(), "a writer failed");
             thread::sleep(Duration::from_millis(1));
         }
+    }
+
+    /// How many writes were acknowledged to each writer.
+    pub fn acknowledged_each(&self) -> Vec<u64> {
+        self.progress.iter().map(|one| one.load(Ordering::Relaxed)).collect()
+    }
+
+    /// How many writes were acknowledged.
+    pub fn acknowledged(&self) -> u64 {
+        self.acknowledged_each().iter().sum()
+    }
+
+    /// Whether a writer found a promise broken.
+    pub fn has_failed(&self) -> bool {
+        self.writers.iter().any(JoinHandle::is_finished)
     }
 
     /// Stops, and gives the writers for what they know.
     ///
     /// # Panics
     /// When one of them failed.
-    pub fn stop(self) -> Vec<Writer> {
+    pub fn stop(mut self) -> Vec<Writer> {
         self.stop.store(true, Ordering::Relaxed);
         let join = |writer: JoinHandle<Writer>| writer.join().expect("a writer failed");
-        self.writers.into_iter().map(join).collect()
+        std::mem::take(&mut self.writers).into_iter().map(join).collect()
+    }
+}
+
+impl Drop for Load {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
     }
 }

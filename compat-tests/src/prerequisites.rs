@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
 
-use crate::oracle::process::rookery_binary as binary_under_test;
+use crate::oracle::process::{faulty_binary, rookery_binary as binary_under_test};
 
 /// The release of kazoo under test.
 const KAZOO: &str = "kazoo==2.10.0";
@@ -49,6 +49,20 @@ pub fn rookery_binary() -> Result<PathBuf, Missing> {
     }
     let how = "build it in the profile of the tests (cargo build --release -p cli), \
                or name another one in ROOKERY_BIN";
+    Err(Missing { what: path.display().to_string(), how: how.to_owned() })
+}
+
+/// The binary under test with fault points.
+///
+/// # Errors
+/// When it has not been built.
+pub fn rookery_faults_binary() -> Result<PathBuf, Missing> {
+    let path = faulty_binary();
+    if path.is_file() {
+        return Ok(path);
+    }
+    let how = "build it (cargo build --release -p cli --features fault-points --bin \
+               rookery-faults), or name another one in ROOKERY_FAULTS_BIN";
     Err(Missing { what: path.display().to_string(), how: how.to_owned() })
 }
 
@@ -118,6 +132,21 @@ pub fn compile_c(to: &Path) -> Result<PathBuf, Missing> {
     gcc.args(["-std=gnu11", "-O1", "-Wall", "-Werror", "-DTHREADED"]);
     gcc.arg("-o").arg(&program).arg(source).args(["-lzookeeper_mt", "-lpthread"]);
     done("the compiled C suite", "install gcc and libzookeeper-mt-dev", gcc.output())?;
+    Ok(program)
+}
+
+/// Compiles the judge of histories into `to` and returns the program.
+///
+/// # Errors
+/// When Go is missing, or what it needs cannot be fetched.
+pub fn build_go(to: &Path) -> Result<PathBuf, Missing> {
+    let program = to.join("judge");
+    let mut go = Command::new("go");
+    go.current_dir(package_dir().join("clients/go"));
+    // Not stamped with the version of the checkout, which may be none.
+    go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".");
+    let how = "install golang-go; it must be able to fetch modules from proxy.golang.org";
+    done("the compiled judge of histories", how, go.output())?;
     Ok(program)
 }
 

@@ -67,6 +67,7 @@ impl Server {
         let software = Software::from_env();
         match software {
             Software::Rookery => prerequisites::rookery_binary()?,
+            Software::Faulty => prerequisites::rookery_faults_binary()?,
             Software::ZooKeeper => prerequisites::zookeeper_jars()?,
         };
         let dir = TempDir::with_prefix("compat-")?;

@@ -11,11 +11,11 @@ use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use compat_tests::oracle::process::{ServerProcess, Software};
 use compat_tests::raw::{Answer, Handshake, Incoming, RawConnection, Session, Writer, put_create};
+use compat_tests::small_disk::SmallDisk;
 use tempfile::TempDir;
 
 const WITHIN: Duration = Duration::from_secs(20);
@@ -496,44 +496,6 @@ fn flip(path: &Path, offset: u64) {
     file.write_all_at(&[byte[0] ^ 0x10], offset).unwrap();
 }
 
-/// A file system of its own, of this size; gone when dropped.
-struct SmallDisk(TempDir);
-
-impl SmallDisk {
-    fn mount(mebibytes: u64) -> Self {
-        let dir = TempDir::new().unwrap();
-        run("mount", &["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"], dir.path());
-        Self(dir)
-    }
-
-    /// Takes all the room but this.
-    fn leave_free(&self, mebibytes: u64) {
-        let mut ballast = File::create(self.0.path().join("ballast")).unwrap();
-        let mut taken = 0;
-        while let Ok(written) = ballast.write(&[0; 64 * 1024])
-            && written > 0
-        {
-            taken += written as u64;
-        }
-        ballast.set_len(taken.saturating_sub(mebibytes << 20)).unwrap();
-    }
-
-    fn grow(&self, mebibytes: u64) {
-        run("mount", &["-o", &format!("remount,size={mebibytes}m")], self.0.path());
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
-    }
-}
-
-fn run(command: &str, args: &[&str], path: &Path) {
-    let status = Command::new(command).args(args).arg(path).status().unwrap();
-    assert!(status.success(), "{command} {args:?} {}: {status}", path.display());
-}
-
 /// The disk fills up: writes are refused or the server stops and says why; what was
 /// acknowledged is there when there is room again.
 #[test]
@@ -541,8 +503,8 @@ fn a_full_disk_loses_nothing() {
     if !is_rookery() {
         return;
     }
-    let disk = SmallDisk::mount(160);
-    let mut server = ServerProcess::start_in(Software::Rookery, disk.0.path(), &[]).unwrap();
+    let disk = SmallDisk::mount(160).unwrap();
+    let mut server = ServerProcess::start_in(Software::Rookery, disk.path(), &[]).unwrap();
     let mut session = Session::open(server.address(), 30_000).unwrap();
     let mut written = Vec::new();
     let mut noise = Noise(3);
@@ -567,12 +529,12 @@ fn a_full_disk_loses_nothing() {
     }
     // An operator who wants to make room has to be able to start it.
     server.kill();
-    disk.leave_free(4);
-    let server = ServerProcess::start_in(Software::Rookery, disk.0.path(), &[]).unwrap();
+    disk.leave_free(4).unwrap();
+    let server = ServerProcess::start_in(Software::Rookery, disk.path(), &[]).unwrap();
     assert_all_there(&server, &written, "started on the full disk");
     server.kill();
-    disk.grow(400);
-    let server = ServerProcess::start_in(Software::Rookery, disk.0.path(), &[]).unwrap();
+    disk.grow(400).unwrap();
+    let server = ServerProcess::start_in(Software::Rookery, disk.path(), &[]).unwrap();
     assert_all_there(&server, &written, "with room again");
     let mut session = Session::open(server.address(), 30_000).unwrap();
     assert!(matches!(session.create("/again", b"x").unwrap(), Answer::Reply(0, _)));

@@ -1,82 +1,43 @@
 //! Three servers on three hosts under load while everything happens to them, in a random order:
-//! kill -9, SIGSTOP, cut links, one way and both ways, wiped disks. At no time a majority is
-//! down for long. Nothing acknowledged is lost, nothing is applied twice, no session dies, no
-//! client sees the past, and in the end all servers have the same.
+//! see [`compat_tests::faults`]. Nothing acknowledged is lost, nothing is applied twice, no
+//! session dies, no client sees the past, kazoo and the Java client find what they were told,
+//! all that was recorded can have happened in one order, and in the end all servers have the
+//! same.
 //!
-//! Environment: `FAULTS_SEED` repeats a run, `FAULTS_ROUNDS` makes it longer; `COMPAT_SERVER`
-//! as elsewhere. Links are cut only where this may make network namespaces.
+//! Environment: `FAULTS_SEED` repeats a run, `FAULTS_ROUNDS` makes it longer, `FAULTS_HISTORY`
+//! keeps what was recorded in that file; `COMPAT_SERVER` as elsewhere. Links are cut only where
+//! this may make network namespaces.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
+use compat_tests::at_work::AtWork;
 use compat_tests::ensemble::Ensemble;
-use compat_tests::hosts::Hosts;
+use compat_tests::faults::{Faults, number_from, print, wait_until_serving};
 use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Handshake, Reader, Session};
+use compat_tests::recorder::{Recorder, Recording, judge};
 use compat_tests::writer::Writer;
-use rustix::process::Signal;
 
 const SESSION_MS: i32 = 30_000;
 /// Clients try another server after this long without an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 const WITHIN: Duration = Duration::from_secs(60);
 /// So that there is not too much to compare in the end.
-const REST: Duration = Duration::from_millis(3);
-const ROUNDS: u64 = 8;
+const REST: Duration = Duration::from_millis(10);
+const ROUNDS: u64 = 6;
+/// Clients whose operations are recorded.
+const RECORDERS: usize = 6;
+const RECORDED: &str = "/recorded";
+/// Reads that are under way at once where all is compared.
+const IN_FLIGHT: usize = 200;
 const GET_DATA: i32 = 4;
 const SYNC: i32 = 9;
-
-/// What can happen to one server.
-#[derive(Clone, Copy, Debug)]
-enum Fault {
-    Killed,
-    Wiped,
-    Stopped,
-    CutOff,
-    /// It hears the others and they do not hear it.
-    Mute,
-    /// The others hear it and it does not hear them.
-    Deaf,
-    /// One link is cut, both ways.
-    OneLink,
-}
-
-const ANYWHERE: [Fault; 3] = [Fault::Killed, Fault::Wiped, Fault::Stopped];
-const ON_HOSTS: [Fault; 7] = [
-    Fault::Killed,
-    Fault::Wiped,
-    Fault::Stopped,
-    Fault::CutOff,
-    Fault::Mute,
-    Fault::Deaf,
-    Fault::OneLink,
-];
-
-/// Numbers that a seed repeats (xorshift).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-
-    fn index(&mut self, bound: usize) -> usize {
-        usize::try_from(self.below(bound as u64)).unwrap()
-    }
-}
-
-fn number_from(name: &str, otherwise: u64) -> u64 {
-    std::env::var(name).map_or(otherwise, |text| text.parse().unwrap())
-}
 
 /// Reads one znode over and over, wherever it is served, and never sees an older state.
 struct Watcher {
@@ -128,15 +89,19 @@ impl Watcher {
     }
 }
 
+/// All clients.
 struct Load {
     stop: Arc<AtomicBool>,
     progress: Vec<Arc<AtomicU64>>,
     writers: Vec<JoinHandle<Writer>>,
     watchers: Vec<JoinHandle<u64>>,
+    recording: Arc<Recording>,
+    recorders: Vec<JoinHandle<String>>,
+    others: Vec<AtWork>,
 }
 
 impl Load {
-    fn start(ensemble: &Ensemble) -> Self {
+    fn start(ensemble: &Ensemble, seed: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let from = |first: usize| -> Vec<SocketAddr> {
             (0..3).map(|index| ensemble.address((first + index) % 3)).collect()
@@ -155,65 +120,70 @@ impl Load {
             thread::spawn(move || watcher.run(&stop))
         });
         let watchers = watchers.collect();
-        Self { stop, progress, writers, watchers }
+        let mut session = Session::open(ensemble.address(0), SESSION_MS).unwrap();
+        assert!(matches!(session.create(RECORDED, b"").unwrap(), Answer::Reply(0, _)));
+        let recording = Recording::below(RECORDED);
+        let recorders = (0..RECORDERS).map(|number| {
+            let client = Recorder::start(&recording, number, from(number), SESSION_MS, seed);
+            let client = client.unwrap();
+            thread::spawn(move || client.run())
+        });
+        let recorders = recorders.collect();
+        let others = vec![AtWork::kazoo(ensemble), AtWork::java(ensemble)];
+        Self { stop, progress, writers, watchers, recording, recorders, others }
     }
 
-    /// Waits until every writer has gone on.
-    fn wait_for_all(&self, count: u64, what: &str, ensemble: &Ensemble) {
+    /// Waits until every client has gone on.
+    fn wait_for_all(&mut self, count: u64, what: &str, ensemble: &Ensemble) {
         let deadline = Instant::now() + WITHIN;
         for (number, progress) in self.progress.iter().enumerate() {
             let target = progress.load(Ordering::Relaxed) + count;
             while progress.load(Ordering::Relaxed) < target {
                 let fine = !self.writers.iter().any(JoinHandle::is_finished)
-                    && !self.watchers.iter().any(JoinHandle::is_finished);
+                    && !self.watchers.iter().any(JoinHandle::is_finished)
+                    && !self.recorders.iter().any(JoinHandle::is_finished);
                 assert!(fine, "{what}: a client failed, see above");
                 let in_time = Instant::now() < deadline;
                 assert!(in_time, "{what}: writer {number} is stuck: {}", ensemble.outputs());
                 thread::sleep(Duration::from_millis(2));
             }
         }
-    }
-}
-
-/// Lets a fault happen to a server.
-fn begin(ensemble: &mut Ensemble, hosts: Option<&Hosts>, fault: Fault, victim: usize) {
-    let others = [(victim + 1) % 3, (victim + 2) % 3];
-    let cut = |pairs: &[(usize, usize)]| {
-        for (from, to) in pairs {
-            hosts.unwrap().cut_one_way(*from, *to).unwrap();
+        for client in &mut self.others {
+            client.wait_for(1, ensemble);
         }
-    };
-    match fault {
-        Fault::Killed | Fault::Wiped => ensemble.kill(victim),
-        Fault::Stopped => ensemble.signal(victim, Signal::STOP),
-        Fault::CutOff => hosts.unwrap().cut_off(victim).unwrap(),
-        Fault::Mute => cut(&others.map(|other| (victim, other))),
-        Fault::Deaf => cut(&others.map(|other| (other, victim))),
-        Fault::OneLink => cut(&[(victim, others[0]), (others[0], victim)]),
-    }
-}
-
-/// Ends what [`begin`] began.
-fn end(ensemble: &mut Ensemble, hosts: Option<&Hosts>, fault: Fault, victim: usize) {
-    match fault {
-        Fault::Wiped => {
-            ensemble.wipe(victim);
-            ensemble.spawn(victim).unwrap();
-        }
-        Fault::Killed => ensemble.spawn(victim).unwrap(),
-        Fault::Stopped => ensemble.signal(victim, Signal::CONT),
-        Fault::CutOff | Fault::Mute | Fault::Deaf | Fault::OneLink => {
-            hosts.unwrap().heal().unwrap();
+        let target = self.recording.operations() + count;
+        while self.recording.operations() < target {
+            assert!(Instant::now() < deadline, "{what}: nothing is recorded");
+            thread::sleep(Duration::from_millis(2));
         }
     }
-}
 
-/// Waits until a server serves, so that the next fault does not cost the majority.
-fn wait_until_serving(ensemble: &Ensemble, what: &str) {
-    let deadline = Instant::now() + WITHIN;
-    while (0..3).any(|index| ensemble.mode(index).is_none()) {
-        assert!(Instant::now() < deadline, "{what}: one does not serve: {}", ensemble.outputs());
-        thread::sleep(Duration::from_millis(20));
+    /// Stops all clients. Those that know by themselves what they should find look for it;
+    /// gives the others, and what was recorded.
+    fn stop(self, ensemble: &Ensemble) -> (Vec<Writer>, String) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.recording.stop();
+        for client in self.others {
+            print(&format!("a client of another make had {} writes", client.acknowledged()));
+            client.take_stock(ensemble);
+        }
+        let mut writers: Vec<Writer> =
+            self.writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        let reads: Vec<u64> =
+            self.watchers.into_iter().map(|watcher| watcher.join().unwrap()).collect();
+        assert!(!reads.contains(&0), "a watcher saw nothing");
+        let acknowledged: usize = writers.iter().map(Writer::acknowledged).sum();
+        let reads: u64 = reads.iter().sum();
+        print(&format!("{acknowledged} writes acknowledged to writers, {reads} reads"));
+        let history: Vec<String> =
+            self.recorders.into_iter().map(|client| client.join().unwrap()).collect();
+        // Side by side: nobody pings for those who wait for their turn.
+        thread::scope(|scope| {
+            for writer in &mut writers {
+                scope.spawn(|| writer.verify().unwrap());
+            }
+        });
+        (writers, history.concat())
     }
 }
 
@@ -224,70 +194,60 @@ fn dump(ensemble: &Ensemble, index: usize, writers: &[Writer]) -> Vec<(String, A
         out.text(Some("/"));
     });
     assert!(matches!(synced.unwrap(), Answer::Reply(0, _)));
+    let paths: Vec<String> = writers
+        .iter()
+        .enumerate()
+        .flat_map(|(number, writer)| {
+            (0..writer.attempted()).map(move |znode| format!("/writer-{number}/{znode}"))
+        })
+        .collect();
     let mut all = Vec::new();
-    for (number, writer) in writers.iter().enumerate() {
-        for znode in 0..writer.attempted() {
-            let path = format!("/writer-{number}/{znode}");
-            let answer = session.ask(GET_DATA, |out| {
-                out.text(Some(&path)).flag(false);
-            });
-            all.push((path, answer.unwrap()));
-        }
+    for some in paths.chunks(IN_FLIGHT) {
+        let frames: Vec<Vec<u8>> = some
+            .iter()
+            .map(|path| {
+                session.frame(GET_DATA, |out| {
+                    out.text(Some(path)).flag(false);
+                })
+            })
+            .collect();
+        session.connection.send(&frames.concat()).unwrap();
+        all.extend(some.iter().map(|path| (path.clone(), session.answer().unwrap())));
     }
     all
 }
 
 #[test]
 fn nothing_is_lost_whatever_happens_to_one_server_at_a_time() {
-    let software = Software::from_env();
-    let hosts = Hosts::make(3);
-    if let Err(error) = &hosts {
-        writeln!(std::io::stdout().lock(), "no links are cut: {error}").unwrap();
-    }
-    let hosts = hosts.ok();
+    let mut faults = Faults::from_env();
     let settings = [("tickTime".to_owned(), "1000".to_owned())];
-    let mut ensemble = match &hosts {
-        Some(hosts) => Ensemble::start_on(software, hosts, &settings).unwrap(),
-        None => Ensemble::start(software, 3, &settings).unwrap(),
-    };
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
-    let seed = number_from("FAULTS_SEED", u64::from(now.subsec_nanos()));
-    let mut random = Random(seed | 1);
-    let faults = if hosts.is_some() { &ON_HOSTS[..] } else { &ANYWHERE[..] };
+    let mut ensemble = faults.ensemble(Software::from_env(), &settings).unwrap();
     ensemble.wait_for_leader(WITHIN);
-    let load = Load::start(&ensemble);
+    let mut load = Load::start(&ensemble, faults.seed());
+    let began = Instant::now();
     for round in 0..number_from("FAULTS_ROUNDS", ROUNDS) {
-        let leader = ensemble.wait_for_leader(WITHIN);
-        // Most of what is interesting happens to leaders.
-        let victim = if random.below(2) == 0 { leader } else { random.index(3) };
-        let fault = faults[random.index(faults.len())];
-        let lasts = Duration::from_millis(200 + random.below(4000));
-        let what = format!("seed {seed}, round {round}: {fault:?} at {victim}, {lasts:?}");
-        writeln!(std::io::stdout().lock(), "{what}").unwrap();
+        let drawn = faults.draw(&ensemble);
+        let what = format!("seed {}, round {round}: {drawn:?}", faults.seed());
+        print(&what);
         load.wait_for_all(20, &what, &ensemble);
-        let until = Instant::now() + lasts;
-        begin(&mut ensemble, hosts.as_ref(), fault, victim);
+        let until = Instant::now() + drawn.lasts;
+        faults.begin(&mut ensemble, drawn);
         load.wait_for_all(20, &what, &ensemble);
         // The fault lasts as long as it was to, whatever the clients did.
         thread::sleep(until.saturating_duration_since(Instant::now()));
-        end(&mut ensemble, hosts.as_ref(), fault, victim);
+        faults.end(&mut ensemble, drawn);
         wait_until_serving(&ensemble, &what);
         load.wait_for_all(20, &what, &ensemble);
     }
-    load.stop.store(true, Ordering::Relaxed);
-    let mut writers: Vec<Writer> =
-        load.writers.into_iter().map(|writer| writer.join().unwrap()).collect();
-    for watcher in load.watchers {
-        assert!(watcher.join().unwrap() > 0, "a watcher saw nothing");
-    }
-    // Side by side: nobody pings for those who wait for their turn.
-    thread::scope(|scope| {
-        for writer in &mut writers {
-            scope.spawn(|| writer.verify().unwrap());
-        }
-    });
+    print(&format!("{:?} in {:?}", faults.happened(), began.elapsed()));
+    let (writers, history) = load.stop(&ensemble);
+    print(&judge(&history).unwrap());
     let first = dump(&ensemble, 0, &writers);
     for index in 1..3 {
         assert!(dump(&ensemble, index, &writers) == first, "server {index} has another tree");
+    }
+    for index in 0..3 {
+        let said = ensemble.output(index);
+        assert!(!said.contains("states of the servers differ"), "{said}");
     }
 }

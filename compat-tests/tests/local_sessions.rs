@@ -231,7 +231,9 @@ fn without_upgrading_it_can_have_no_ephemerals() {
         // The followers of ZooKeeper take it for the end of the session.
         let expected = match (Software::from_env(), index == leader) {
             (Software::ZooKeeper, false) => SESSION_EXPIRED,
-            (Software::Rookery, _) | (Software::ZooKeeper, true) => EPHEMERAL_ON_LOCAL_SESSION,
+            (Software::Rookery | Software::Faulty, _) | (Software::ZooKeeper, true) => {
+                EPHEMERAL_ON_LOCAL_SESSION
+            }
         };
         assert_eq!(multi(&mut session, "/multi", 1), expected);
         assert_eq!(session.data("/multi-plain").unwrap(), None, "all or nothing");

@@ -29,6 +29,9 @@ pub enum Software {
     ZooKeeper,
     /// The `rookery` binary of this build, or the one that `ROOKERY_BIN` names.
     Rookery,
+    /// The same, built with fault points, or the binary that `ROOKERY_FAULTS_BIN` names: what
+    /// is armed stands in the file [`ARMED`] in its directory.
+    Faulty,
 }
 
 impl Software {
@@ -44,6 +47,9 @@ impl Software {
         }
     }
 }
+
+/// The file that arms the fault points of a server, in its directory.
+pub const ARMED: &str = "armed";
 
 /// Why a server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +84,24 @@ const JVM_ONLY: &[&str] = &[
     "znode.container.checkIntervalMs",
     "znode.container.maxPerMinute",
 ];
+
+/// Where a server runs, and which.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// Where clients connect.
+    pub client: SocketAddr,
+    /// Its network namespace, if it has its own.
+    pub namespace: Option<String>,
+    /// Another build of Rookery than the one under test.
+    pub program: Option<PathBuf>,
+}
+
+impl Place {
+    /// On this machine, the build under test.
+    pub const fn here(client: SocketAddr) -> Self {
+        Self { client, namespace: None, program: None }
+    }
+}
 
 /// A running server.
 #[derive(Debug)]
@@ -122,19 +146,17 @@ impl ServerProcess {
             what: format!("free port in {}", dir.display()),
             error,
         })?;
-        Self::spawn_at(software, dir, address, None, settings)
+        Self::spawn_at(software, dir, &Place::here(address), settings)
     }
 
-    /// Starts a server with this client address, in a network namespace if one is named, and
-    /// does not wait.
+    /// Starts a server at a place and does not wait.
     ///
     /// # Errors
     /// When its files cannot be written or the process cannot be started.
     pub fn spawn_at(
         software: Software,
         dir: &Path,
-        address: SocketAddr,
-        namespace: Option<&str>,
+        place: &Place,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let at = |what: &str| {
@@ -143,21 +165,22 @@ impl ServerProcess {
         };
         fs::create_dir_all(dir.join("data")).map_err(at("data directory"))?;
         let config = dir.join("zoo.cfg");
-        fs::write(&config, zoo_cfg(dir, address, settings)).map_err(at("zoo.cfg"))?;
+        fs::write(&config, zoo_cfg(dir, place.client, settings)).map_err(at("zoo.cfg"))?;
         let output = File::create(dir.join("output")).map_err(at("output"))?;
         let errors = output.try_clone().map_err(at("output"))?;
-        let mut command = command(software, &config, settings)?;
-        if let Some(namespace) = namespace {
+        let mut command = command(software, place.program.as_deref(), &config, settings)?;
+        if let Some(namespace) = &place.namespace {
             command = within(namespace, &command);
         }
         let child = command
             .current_dir(dir)
+            .env(fault_points::FILE_VARIABLE, dir.join(ARMED))
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(errors)
             .spawn()
             .map_err(at("starting the server"))?;
-        Ok(Self { software, child, address, dir: dir.to_owned(), _own_dir: None })
+        Ok(Self { software, child, address: place.client, dir: dir.to_owned(), _own_dir: None })
     }
 
     /// Where clients connect.
@@ -279,12 +302,17 @@ fn zoo_cfg(dir: &Path, address: SocketAddr, settings: &[(String, String)]) -> St
 
 fn command(
     software: Software,
+    program: Option<&Path>,
     config: &Path,
     settings: &[(String, String)],
 ) -> Result<Command, ProcessError> {
     Ok(match software {
-        Software::Rookery => {
-            let mut command = Command::new(rookery_binary());
+        Software::Rookery | Software::Faulty => {
+            let usual = match software {
+                Software::Faulty => faulty_binary,
+                Software::Rookery | Software::ZooKeeper => rookery_binary,
+            };
+            let mut command = Command::new(program.map_or_else(usual, Path::to_owned));
             command.arg("serve").arg(config);
             command
         }
@@ -313,10 +341,19 @@ fn within(namespace: &str, command: &Command) -> Command {
 
 /// The binary to test: `ROOKERY_BIN`, or the one beside this test's own binary.
 pub fn rookery_binary() -> PathBuf {
-    std::env::var_os("ROOKERY_BIN").map_or_else(
+    binary("ROOKERY_BIN", "rookery")
+}
+
+/// The binary with fault points: `ROOKERY_FAULTS_BIN`, or the one beside this test's own.
+pub fn faulty_binary() -> PathBuf {
+    binary("ROOKERY_FAULTS_BIN", "rookery-faults")
+}
+
+fn binary(variable: &str, name: &str) -> PathBuf {
+    std::env::var_os(variable).map_or_else(
         || {
             let own = std::env::current_exe().unwrap_or_default();
-            own.ancestors().nth(2).map_or_else(PathBuf::new, |dir| dir.join("rookery"))
+            own.ancestors().nth(2).map_or_else(PathBuf::new, |dir| dir.join(name))
         },
         PathBuf::from,
     )

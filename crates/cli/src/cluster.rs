@@ -8,7 +8,7 @@ use clap::Subcommand;
 use serde_json::Value;
 use server::config::{self, Overrides};
 
-use crate::admin_client::{Admin, AskError};
+use super::admin_client::{Admin, AskError};
 
 /// Where the admin server is unless told otherwise.
 const ADMIN: &str = "127.0.0.1:8080";

@@ -39,7 +39,7 @@ enum Command {
     Bench(bench::Args),
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(&args),
         Command::Cluster(args) => cluster::run(&args),

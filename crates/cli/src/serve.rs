@@ -3,7 +3,7 @@
 use std::{env, future::Future, io, path::PathBuf, process::ExitCode, thread};
 
 use server::{
-    ServerError,
+    Ended, ServerError,
     config::{self, Overrides},
     logging::{self, LogFormat},
 };
@@ -48,6 +48,10 @@ fn key_value(text: &str) -> Result<(String, String), String> {
 /// Runs the server; returns when it was stopped.
 pub(crate) fn run(args: &Args) -> ExitCode {
     use_small_pages();
+    #[cfg(feature = "fault-points")]
+    if let Err(error) = fault_points::follow_file() {
+        return fail(&format!("fault points: {error}"), EXIT_INVALID_CONFIG);
+    }
     let filter = args.log.clone().or_else(|| env::var(logging::FILTER_VARIABLE).ok());
     if let Err(error) = logging::start(filter.as_deref(), args.log_format) {
         return fail(&error.to_string(), EXIT_INVALID_CONFIG);
@@ -92,31 +96,39 @@ fn client_threads() -> usize {
 }
 
 async fn serve(config: config::Config) -> ExitCode {
-    let data_dir = config.data_dir.clone();
     let stop = match stop_signal() {
         Ok(stop) => stop,
         Err(error) => return fail(&format!("cannot listen for signals: {error}"), 1),
     };
-    let mut running = match server::start(config).await {
-        Ok(running) => running,
-        Err(error) => return fail(&error.to_string(), exit_code(&error)),
-    };
-    tracing::info!(
-        "rookery {} serves clients on {} with its data in {}",
-        env!("CARGO_PKG_VERSION"),
-        running.client_address(),
-        data_dir.display()
-    );
-    tokio::select! {
-        () = stop => {
-            running.stop().await;
-            ExitCode::SUCCESS
-        }
-        reason = running.failed() => {
-            fail(&reason, 1);
-            // Nothing may wait for a disk that has failed, not even an orderly end.
-            std::process::exit(1)
-        }
+    tokio::pin!(stop);
+    let mut started = server::start(config.clone()).await;
+    loop {
+        let mut running = match started {
+            Ok(running) => running,
+            Err(error) => return fail(&error.to_string(), exit_code(&error)),
+        };
+        tracing::info!(
+            "rookery {} serves clients on {} with its data in {}",
+            env!("CARGO_PKG_VERSION"),
+            running.client_address(),
+            config.data_dir.display()
+        );
+        let ended = tokio::select! {
+            () = &mut stop => None,
+            ended = running.ended() => Some(ended),
+        };
+        started = match ended {
+            None => {
+                running.stop().await;
+                return ExitCode::SUCCESS;
+            }
+            Some(Ended::Failed(reason)) => {
+                fail(&reason, 1);
+                // Nothing may wait for a disk that has failed, not even an orderly end.
+                std::process::exit(1)
+            }
+            Some(Ended::Differs(why)) => running.begin_anew(config.clone(), why).await,
+        };
     }
 }
 

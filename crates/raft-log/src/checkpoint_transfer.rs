@@ -11,6 +11,7 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
+use fault_points::{Point, reach_in_task};
 use jute::Record as _;
 use openraft::{alias, raft::SnapshotResponse};
 use tokio::time::timeout;
@@ -58,6 +59,7 @@ pub(crate) async fn send(
             .map(|file| wire::File { name: &file.name, bytes: file.bytes.cast_signed() })
             .collect(),
     };
+    reach_in_task(Point::OfferSend).await?;
     session.writer.record(Kind::Offer, &offer).await?;
     let wanted = next(&mut session, INSTALL_MAX).await?;
     if wanted.kind == Kind::Installed {
@@ -109,6 +111,7 @@ async fn send_file(
             bytes: &chunk,
         };
         put_frame(&mut out, Kind::Chunk, |out| record.encode(out));
+        reach_in_task(Point::ChunkSend).await?;
         timeout(IDLE_MAX, session.writer.write(&out.split()))
             .await
             .map_err(|_| io::ErrorKind::TimedOut)??;
@@ -176,6 +179,7 @@ pub(crate) async fn receive(mut session: Session, shared: &Arc<Shared>) -> io::R
         Err(error) => (false, vote, error.to_string()),
     };
     let record = wire::Installed { yes, vote: wire_vote(&vote), text: &text };
+    reach_in_task(Point::InstalledSend).await?;
     session.writer.record(Kind::Installed, &record).await?;
     outcome.map(drop)
 }
@@ -216,7 +220,7 @@ async fn begin(
 }
 
 /// Says what is there, and writes what comes until all of it is there.
-async fn take(
+pub(crate) async fn take(
     session: &mut Session,
     incoming: Box<dyn IncomingCheckpoint>,
     files: &[wire::File<'_>],
@@ -235,6 +239,7 @@ async fn take(
     for (file, present) in files.iter().zip(&present) {
         left = left.saturating_add(file.bytes.saturating_sub(present.bytes).max(0).cast_unsigned());
     }
+    reach_in_task(Point::WantedSend).await?;
     session.writer.record(Kind::Wanted, &wire::Wanted { present: present.clone() }).await?;
     let mut lengths: Vec<u64> =
         present.iter().map(|present| present.bytes.cast_unsigned()).collect();

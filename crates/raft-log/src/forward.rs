@@ -1,4 +1,5 @@
-//! Where a server's commands go: into the log if it leads, to the leader if it does not.
+//! Where a server's commands go: to the leader of the day, which may be itself
+//! ([`crate::lead`]).
 //!
 //! Batches are sent in order and not answered: a server sees from its own apply what has
 //! become of its commands. When the leader changes, a connection breaks or a batch is
@@ -8,9 +9,9 @@
 use std::{io, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
+use fault_points::{Point, reach_in_task};
 use futures_util::{StreamExt, stream::FuturesOrdered};
 use jute::Record as _;
-use openraft::{errors::ClientWriteError, impls::OneshotResponder};
 use tokio::{
     sync::{oneshot, watch},
     time::{MissedTickBehavior, interval, sleep},
@@ -21,17 +22,14 @@ use crate::{
     codec,
     ensemble::{PeerRef, Shared, Status},
     generated::peer as wire,
+    lead::lead,
     peer::{
         Identity, Kind, Lane, Session, Wanted, dial,
         frame::{Frame, FrameReader, invalid, put_frame},
     },
     proposer::{Batch, Proposer},
-    types::{Batches, Types},
 };
 
-/// How long to wait before batches are sent again that were refused: a new leader refuses
-/// until it has heard from a quorum, which takes a few milliseconds.
-const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// How long to wait before a leader is dialled again.
 const REDIAL_PAUSE: Duration = Duration::from_millis(50);
 /// Batches of one server that are in the leader's hands at once.
@@ -41,7 +39,7 @@ const IN_HAND_MAX: usize = 64;
 const STUCK_AFTER: Duration = Duration::from_secs(2);
 
 /// Why batches are not sent any more the way they were.
-enum Ended {
+pub(crate) enum Ended {
     /// The leader changed, or a connection broke: all is sent again.
     Again,
     /// openraft has stopped.
@@ -49,18 +47,22 @@ enum Ended {
 }
 
 /// Feeds what the proposer takes to the leader of the day, until openraft stops.
-pub(crate) async fn feed(shared: &Arc<Shared>, proposer: &Proposer) {
+pub(crate) async fn feed(shared: &Arc<Shared>) {
     let mut status = shared.status.subscribe();
     loop {
         let day = Day::of(&status.borrow_and_update());
         let ended = match day.leader {
             // The sender lives as long as `shared`.
             None => status.changed().await.map_or(Ended::Stopped, |()| Ended::Again),
-            Some(leader) if leader.node == shared.node => {
-                lead(shared, proposer, &mut status, day).await
-            }
-            Some(leader) => follow(shared, proposer, &mut status, day, leader).await,
+            Some(leader) if leader.node == shared.node => tokio::select! {
+                biased;
+                ended = lead(shared) => ended,
+                () = day.over(&mut status) => Ended::Again,
+            },
+            Some(leader) => follow(shared, &mut status, day, leader).await,
         };
+        // This server may have led, or have been taken for the leader.
+        shared.offers.refuse();
         match ended {
             Ended::Again => {}
             Ended::Stopped => return,
@@ -87,54 +89,9 @@ impl Day {
     }
 }
 
-type Answer =
-    oneshot::Receiver<Result<openraft::raft::ClientWriteResponse<Types>, ClientWriteError<Types>>>;
-
-/// Appends a batch; `None` when openraft has stopped.
-async fn write(shared: &Shared, payload: Bytes) -> Option<Answer> {
-    let (responder, answer) = OneshotResponder::new_pair();
-    shared.raft().client_write_ff(Batches(payload), Some(responder)).await.ok()?;
-    Some(answer)
-}
-
-/// Appends this server's own batches as long as it leads. If one is refused, all that are
-/// not applied are appended again: those that come twice, or after a gap, have no effect.
-async fn lead(
-    shared: &Shared,
-    proposer: &Proposer,
-    status: &mut watch::Receiver<Status>,
-    day: Day,
-) -> Ended {
-    let mut answers = FuturesOrdered::new();
-    let mut again = proposer.unapplied();
-    loop {
-        for batch in again.drain(..) {
-            let Some(answer) = write(shared, batch.payload).await else { return Ended::Stopped };
-            answers.push_back(answer);
-        }
-        while let Some(batch) = proposer.take() {
-            let Some(answer) = write(shared, batch.payload).await else { return Ended::Stopped };
-            answers.push_back(answer);
-        }
-        let refused = tokio::select! {
-            biased;
-            Some(answer) = answers.next(), if !answers.is_empty() => !matches!(answer, Ok(Ok(_))),
-            () = proposer.work() => false,
-            () = day.over(status) => return Ended::Again,
-        };
-        if refused {
-            answers = FuturesOrdered::new();
-            tracing::debug!("a batch was refused; what is not applied goes out again");
-            sleep(RETRY_PAUSE).await;
-            again = proposer.unapplied();
-        }
-    }
-}
-
 /// Sends this server's batches to the leader as long as it leads.
 async fn follow(
     shared: &Shared,
-    proposer: &Proposer,
     status: &mut watch::Receiver<Status>,
     day: Day,
     leader: PeerRef,
@@ -144,7 +101,7 @@ async fn follow(
         let (links, wanted) = (&shared.links, Wanted::Node(leader.node));
         let lane = dial(links.transport(), &addresses, links.own(), wanted, Lane::Forward).await;
         match lane {
-            Ok(session) => send_all(session, proposer).await,
+            Ok(session) => send_all(session, &shared.proposer).await,
             Err(error) => io::Error::other(error),
         }
     };
@@ -174,10 +131,14 @@ async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
         for Batch { payload, .. } in batches.drain(..) {
             put_frame(&mut out, Kind::Forward, |out| wire::Forward { entry: &payload }.encode(out));
         }
-        if !out.is_empty()
-            && let Err(error) = writer.write(&out.split()).await
-        {
-            return error;
+        if !out.is_empty() {
+            let sent = match reach_in_task(Point::ForwardSend).await {
+                Ok(()) => writer.write(&out.split()).await,
+                failed => failed,
+            };
+            if let Err(error) = sent {
+                return error;
+            }
         }
         tokio::select! {
             biased;
@@ -204,37 +165,40 @@ async fn refusal(reader: &mut FrameReader) -> io::Error {
     }
 }
 
-/// The leader's side: appends what another server sends, until something is refused.
+/// The leader's side: takes what another server sends, until something is refused.
 pub(crate) async fn serve(session: Session, shared: &Arc<Shared>) -> io::Error {
-    let Session { mut reader, mut writer, peer } = session;
-    let mut answers = FuturesOrdered::new();
+    let Session { mut reader, mut writer, peer, .. } = session;
+    let mut answers: FuturesOrdered<oneshot::Receiver<()>> = FuturesOrdered::new();
     loop {
         tokio::select! {
             biased;
             Some(answer) = answers.next(), if !answers.is_empty() => {
-                if matches!(answer, Ok(Ok(_))) {
+                if answer.is_ok() {
                     continue;
+                }
+                if let Err(error) = reach_in_task(Point::ForwardRefuse).await {
+                    return error;
                 }
                 let told = writer.record(Kind::NotLeader, &wire::Ask { reserved: 0 }).await;
                 return told.err().unwrap_or_else(|| io::Error::other("a batch was refused"));
             }
             frame = reader.next(), if answers.len() < IN_HAND_MAX => {
-                let entry = match frame.and_then(|frame| entry_in(frame, &peer)) {
-                    Ok(entry) => entry,
+                let batch = match frame.and_then(|frame| batch_in(frame, &peer)) {
+                    Ok(batch) => batch,
                     Err(error) => return error,
                 };
-                match write(shared, entry).await {
-                    Some(answer) => answers.push_back(answer),
-                    None => return io::Error::other("openraft has stopped"),
+                if let Err(error) = reach_in_task(Point::ForwardTake).await {
+                    return error;
                 }
+                answers.push_back(shared.offers.offer(batch));
             }
         }
     }
 }
 
-/// The entry that a peer sends. What is in the log is applied everywhere, so it must be this
+/// The batch that a peer sends. What is in the log is applied everywhere, so it must be this
 /// peer's own, and readable, before it gets there.
-fn entry_in(frame: Frame, peer: &Identity) -> io::Result<Bytes> {
+pub(crate) fn batch_in(frame: Frame, peer: &Identity) -> io::Result<Bytes> {
     let frame = frame.expect(Kind::Forward)?;
     let record: wire::Forward<'_> = frame.record()?;
     let entry = frame.body.slice_ref(record.entry);
@@ -277,7 +241,7 @@ mod tests {
         let mut body = BytesMut::new();
         wire::Forward { entry }.encode(&mut body);
         let frame = Frame { kind: Kind::Forward, body: body.freeze() };
-        entry_in(frame, peer).map_err(|error| error.to_string())
+        batch_in(frame, peer).map_err(|error| error.to_string())
     }
 
     #[test]

@@ -77,7 +77,10 @@ mod disk;
 mod ensemble;
 mod execution;
 mod forward;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod generated;
+mod lead;
 mod log;
 mod log_thread;
 mod machine;

@@ -14,6 +14,7 @@ use std::{
     time::Duration,
 };
 
+use fault_points::{Point, pass};
 use openraft::storage::IOFlushed;
 use parking_lot::Mutex;
 use tokio::{
@@ -210,6 +211,7 @@ impl Writer {
     }
 
     fn tell(&self, waiting: Vec<Done>) {
+        pass(Point::LogTell);
         for done in waiting {
             done.tell(match &self.error {
                 None => Ok(()),

@@ -12,6 +12,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fault_points::{Point, pass};
 use futures_util::{Stream, StreamExt};
 use openraft::{
     OptionalSend, RaftSnapshotBuilder, alias,
@@ -192,8 +193,10 @@ impl Adapter {
     }
 
     fn apply_some(&self, entries: &[Committed]) {
+        pass(Point::ApplyBegin);
         self.due.count(entries);
         let own = abort_on_panic(|| self.machine.apply(entries));
+        pass(Point::ApplyDone);
         if let Some(last) = entries.last() {
             self.progress.set(last.position);
         }
@@ -245,8 +248,10 @@ impl RaftStateMachine<Types> for Adapter {
 
     async fn get_snapshot_builder(&mut self) -> Builder {
         self.due.restart();
+        let _changing = Arc::clone(&self.changing).lock_owned().await;
+        pass(Point::CheckpointCut);
         Builder {
-            _changing: Arc::clone(&self.changing).lock_owned().await,
+            _changing,
             source: Mutex::new(Some(self.machine.begin_checkpoint())),
             checkpoints: Arc::clone(&self.checkpoints),
             meta: SnapshotMeta {
@@ -270,11 +275,13 @@ impl RaftStateMachine<Types> for Adapter {
                 copy(&*frozen, &*checkpoints)?;
             }
             checkpoints.install(&expected)?;
+            pass(Point::InstallRestore);
             let restored =
                 abort_on_panic(|| machine.restore(&mut |load| checkpoints.read(load).map(drop)));
             restored.inspect_err(|error| tracing::error!(%error, "the state cannot be restored"))
         });
         let own = installed.await?.map_err(io::Error::other)?;
+        pass(Point::InstallRestored);
         self.applied = meta.last_log_id;
         self.membership = meta.last_membership.clone();
         self.due.restart();
@@ -318,6 +325,7 @@ impl RaftSnapshotBuilder<Types> for Builder {
         let (checkpoints, meta) = (Arc::clone(&self.checkpoints), stored(&self.meta));
         let written = off_thread(move || {
             let written = checkpoints.write(&meta, source.as_mut());
+            pass(Point::CheckpointFinish);
             source.finish(written.is_ok());
             written
         });

@@ -2,6 +2,7 @@
 
 use std::{future::Future, io, sync::Arc};
 
+use fault_points::{Point, reach_in_task};
 use futures_util::{Stream, StreamExt};
 use jute::Record;
 use openraft::{
@@ -108,6 +109,7 @@ impl Way {
         request: &VoteRequest<Types>,
         option: &RPCOption,
     ) -> Result<VoteResponse<Types>, RPCError<Types>> {
+        reach_in_task(Point::VoteSend).await.map_err(|error| rpc_error(&error))?;
         let leader_gone = self.shared.leader_is_gone(request.vote.leader_id.term);
         let record = wire_vote_request(request, leader_gone);
         let answer = self.call(kind, &record, option).await?;
@@ -223,6 +225,7 @@ impl RaftNetworkV2<Types> for Way {
         request: TransferLeaderRequest<Types>,
         option: RPCOption,
     ) -> Result<TransferLeaderResponse<Types>, RPCError<Types>> {
+        reach_in_task(Point::TransferSend).await.map_err(|error| rpc_error(&error))?;
         let answer = self.call(Kind::Transfer, &wire_transfer(&request), &option).await?;
         let answer: wire::Answer<'_> = answer.record().map_err(|error| rpc_error(&error))?;
         if answer.yes {

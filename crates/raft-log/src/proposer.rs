@@ -1,13 +1,9 @@
 //! Where commands go: collected into batches, sent in order, sent again if refused.
 //!
-//! A command goes out at once when nothing is in flight; otherwise commands collect until
-//! everything is back, or until a batch is full: a few of those may be in flight together.
-//! There are no timers: a lone client waits for one sync and nothing else, and a busy
-//! server spreads a sync over hundreds of commands.
-//!
-//! Why part of a batch waits for everything: what comes meanwhile would wait for the next
-//! sync anyway, and each entry more costs as much as ten commands. With 64 clients that
-//! wait for each answer it is a fifth less processor time and a third more writes.
+//! A command goes out at once when little is in flight; otherwise commands collect until
+//! something is back, or until a batch is full. There are no timers. The leader then puts
+//! what waits, of all servers, into one entry ([`crate::lead`]): so a lone client waits for
+//! one sync and nothing else, and a busy ensemble spreads a sync over hundreds of commands.
 //!
 //! Every command has a number. The state applies none twice and none after a gap, so a
 //! batch whose fate is unknown can always be sent again.
@@ -22,12 +18,15 @@ use tree::{Command, Millis, OriginId};
 
 use crate::codec;
 
-/// Full batches in flight together.
-const IN_FLIGHT_MAX: usize = 4;
+/// Batches in flight when another goes out that is not full: enough that one can be at the
+/// leader when the next entry is made, while another is in the log.
+const PARTIAL_IN_FLIGHT_MAX: usize = 3;
+/// Full batches in flight together, and full entries of a leader.
+pub(crate) const IN_FLIGHT_MAX: usize = 4;
 /// Commands in one batch.
-const BATCH_COMMANDS_MAX: u32 = 512;
+pub(crate) const BATCH_COMMANDS_MAX: u32 = 512;
 /// Bytes in one batch, give or take the last command.
-const BATCH_BYTES_MAX: usize = 256 * 1024;
+pub(crate) const BATCH_BYTES_MAX: usize = 256 * 1024;
 /// Commands that wait for their batch, in all; a client that comes then has to wait.
 const WAITING_COMMANDS_MAX: usize = 16 * 1024;
 /// Bytes that wait for their batch, in all.
@@ -72,6 +71,8 @@ struct Queue {
     /// Batches that were sent and not applied, oldest first.
     in_flight: VecDeque<Batch>,
     disk_full: bool,
+    /// Whether the bell was rung for what waits: nobody has come to take it since.
+    rung: bool,
 }
 
 #[derive(Debug)]
@@ -100,6 +101,7 @@ impl Proposer {
             waiting_bytes: 0,
             in_flight: VecDeque::new(),
             disk_full: false,
+            rung: false,
         };
         let (room, _) = watch::channel(0);
         Self { shared: Arc::new(Shared { queue: Mutex::new(queue), work: Notify::new(), room }) }
@@ -126,9 +128,12 @@ impl Proposer {
         {
             return Err(Busy::Full);
         }
+        let full_before = queue.full.len();
         let sequence = queue.append(time, command);
         sequenced(sequence);
-        let ring = queue.may_send();
+        let news = !queue.rung || queue.full.len() > full_before;
+        let ring = news && queue.may_send();
+        queue.rung |= ring;
         drop(queue);
         if ring {
             self.shared.work.notify_one();
@@ -167,9 +172,15 @@ impl Proposer {
         self.shared.work.notified().await;
     }
 
+    /// Whether a batch waits that does not get any larger.
+    pub(crate) fn has_full_batch(&self) -> bool {
+        !self.shared.queue.lock().full.is_empty()
+    }
+
     /// The next batch to send, if one may be sent now.
     pub(crate) fn take(&self) -> Option<Batch> {
         let mut queue = self.shared.queue.lock();
+        queue.rung = false;
         if !queue.may_send() {
             return None;
         }
@@ -195,6 +206,11 @@ impl Proposer {
         }
     }
 
+    /// Whether commands wait for their batch to be sent.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.shared.queue.lock().waiting_commands > 0
+    }
+
     fn is_drained(&self) -> bool {
         let queue = self.shared.queue.lock();
         queue.in_flight.is_empty() && queue.waiting_commands == 0
@@ -218,6 +234,7 @@ impl Proposer {
             queue.in_flight.pop_front();
         }
         let waiting = queue.in_flight.len() < before && queue.may_send();
+        queue.rung |= waiting;
         let drained = queue.in_flight.is_empty() && !waiting;
         drop(queue);
         if waiting {
@@ -232,7 +249,7 @@ impl Proposer {
 impl Queue {
     /// Whether there is a batch that should go out now.
     fn may_send(&self) -> bool {
-        if self.in_flight.is_empty() {
+        if self.in_flight.len() < PARTIAL_IN_FLIGHT_MAX {
             return self.waiting_commands > 0;
         }
         self.in_flight.len() < IN_FLIGHT_MAX && !self.full.is_empty()

@@ -41,6 +41,9 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// What had to be written could not be.
+    #[error("{0}")]
+    Failed(String),
     /// openraft did not start.
     #[error("raft: {0}")]
     Raft(String),
@@ -52,7 +55,10 @@ impl StartError {
         match self {
             Self::Checkpoint(CheckpointError::Damaged(_)) => true,
             Self::Log(error) => error.kind() == io::ErrorKind::InvalidData,
-            Self::Checkpoint(CheckpointError::Io(_)) | Self::Listen { .. } | Self::Raft(_) => false,
+            Self::Checkpoint(CheckpointError::Io(_))
+            | Self::Listen { .. }
+            | Self::Failed(_)
+            | Self::Raft(_) => false,
         }
     }
 }
@@ -124,7 +130,9 @@ impl RaftLog {
             Ok(Err(error)) => {
                 // Its files are closed when it has ended.
                 thread.join("raft").await;
-                return Err(error);
+                // openraft says only that it has ended; the log's thread knows why.
+                let failed = failed.borrow().clone();
+                return Err(failed.map_or(error, StartError::Failed));
             }
             Err(_) => return Err(StartError::Raft("its thread ended".to_owned())),
         };
@@ -194,12 +202,18 @@ impl RaftLog {
 
     /// Tells the leader, be it another server or this one; false if there is none, or no
     /// room. Nothing comes back, and what was told may be lost.
-    pub fn tell_leader(&self, message: PeerMessage) -> bool {
+    pub fn tell_leader(&self, message: &PeerMessage) -> bool {
         let _on_raft = self.runtime.enter();
         self.shared.tell_leader(message)
     }
 
-    /// What other servers told this one as the leader, and what it told itself. Taken once.
+    /// Tells a member, as [`Self::tell_leader`].
+    pub fn tell(&self, node: u64, message: &PeerMessage) -> bool {
+        let _on_raft = self.runtime.enter();
+        self.shared.tell(node, message)
+    }
+
+    /// What other servers told this one, and what it told itself. Taken once.
     pub fn take_messages(&self) -> Option<mpsc::Receiver<FromPeer>> {
         self.messages.lock().take()
     }

@@ -105,7 +105,7 @@ async fn run(
     started: oneshot::Sender<Result<Started, StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let (proposer, due) = (parts.proposer.clone(), Arc::clone(&parts.due));
+    let due = Arc::clone(&parts.due);
     let failed = parts.failed.clone();
     let Opened { shared, log_thread, listener } = match open(parts).await {
         Ok(opened) => opened,
@@ -126,10 +126,13 @@ async fn run(
     tokio::select! {
         biased;
         () = follow_status(&shared) => {}
-        () = forward::feed(&shared, &proposer) => report(&failed, "raft takes no more commands"),
+        // openraft takes no more commands, and will say why.
+        () = forward::feed(&shared) => {
+            watch_for_failure(shared.raft(), &failed).await;
+        }
         () = take_checkpoints(shared.raft(), &due) => {}
         () = watch_for_failure(shared.raft(), &failed) => {}
-        () = stop_in_order(stopped, &shared, &proposer) => {}
+        () = stop_in_order(stopped, &shared) => {}
     }
     drop(tasks);
     if let Err(error) = shared.raft().shutdown().await {
@@ -143,6 +146,7 @@ async fn run(
 async fn open(parts: Parts) -> Result<Opened, StartError> {
     let Parts { config, disk, checkpoints, machine, proposer, due, applied, messages, failed } =
         parts;
+    let own_commands = proposer.clone();
     let found = disk.state()?;
     let adapter =
         Adapter::open(machine, Arc::clone(&checkpoints), proposer, due, Arc::clone(&applied))?;
@@ -165,7 +169,8 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
         .as_ref()
         .map_or_else(|| Arc::new(Tcp) as _, |own| Arc::clone(&own.transport));
     let (status, _) = watch::channel(Status::default());
-    let shared = Shared::new(own, transport, log.clone(), checkpoints, status, messages);
+    let shared =
+        Shared::new(own, transport, log.clone(), checkpoints, status, messages, own_commands);
     let shared = Arc::new(shared);
     let network = Network(Arc::clone(&shared));
     let raft = Raft::new(config.node, Arc::new(raft_config), network, log, adapter);
@@ -247,7 +252,7 @@ async fn take_checkpoints(raft: &ThisRaft, due: &Due) {
 }
 
 /// Returns when told to stop, the lead is handed over and everything taken by then applied.
-async fn stop_in_order(stopped: oneshot::Receiver<()>, shared: &Arc<Shared>, proposer: &Proposer) {
+async fn stop_in_order(stopped: oneshot::Receiver<()>, shared: &Arc<Shared>) {
     // An error means the same: nobody is left who could use the log.
     drop(stopped.await);
     if *shared.ends_at_once.lock() {
@@ -260,7 +265,7 @@ async fn stop_in_order(stopped: oneshot::Receiver<()>, shared: &Arc<Shared>, pro
     if leads_others && let Err(error) = hand_over_locally(shared, None).await {
         tracing::warn!(%error, "the lead could not be handed over");
     }
-    if tokio::time::timeout(DRAIN_MAX, proposer.drained()).await.is_err() {
+    if tokio::time::timeout(DRAIN_MAX, shared.proposer.drained()).await.is_err() {
         tracing::warn!("stopping with commands that were not written in time");
     }
 }

@@ -15,6 +15,7 @@ use std::{
 };
 
 use bytes::{Buf, BytesMut};
+use fault_points::{Point, reach};
 use session::{
     Reader,
     lane::{self, Collected, Phase},
@@ -296,6 +297,7 @@ impl ConnectionTask {
     /// Writes as much as the socket takes.
     fn flush(&mut self) -> io::Result<()> {
         while !self.output.is_empty() {
+            reach(Point::ReplySend)?;
             match self.stream.try_write(&self.output) {
                 Ok(count) => {
                     self.service.core.metrics.bytes_sent(count);

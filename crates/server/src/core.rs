@@ -16,6 +16,7 @@ use std::{
     },
 };
 
+use fault_points::{Point, pass};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use proto::EventType;
 use raft_log::{Committed, Members, Payload, codec};
@@ -239,6 +240,7 @@ impl Core {
                 continue;
             }
             let outcome = state.apply(batch.time, command);
+            pass(Point::ApplyCommand);
             if own {
                 self.applied_sequence.store(sequence, Ordering::Relaxed);
             }

@@ -12,6 +12,8 @@ mod conversation;
 mod core;
 mod disk_watch;
 mod ensemble;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzzing;
 mod leader_duties;
 mod link;
 mod links;
@@ -26,4 +28,5 @@ pub mod recovery;
 mod running;
 mod service;
 
-pub use running::{Running, ServerError, start};
+pub use ensemble::StateDiffers;
+pub use running::{Ended, Running, ServerError, start};

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     path::PathBuf,
     sync::{Arc, atomic::AtomicU64},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -25,7 +25,7 @@ use crate::{
     config::{Config, Role},
     core::Core,
     disk_watch,
-    ensemble::{self, Ensemble},
+    ensemble::{self, Ensemble, StateDiffers},
     leader_duties, listener, local_sessions,
     machine::CoreMachine,
     measured::{MeasuredCheckpoints, MeasuredDisk},
@@ -82,7 +82,23 @@ pub struct Running {
     stop: watch::Sender<bool>,
     client_address: SocketAddr,
     failed: watch::Receiver<Option<String>>,
+    /// None if this server cannot get its data anew: then it goes on with what it has.
+    differs: Option<watch::Receiver<Option<StateDiffers>>>,
 }
+
+/// Why a server cannot go on as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It must end at once, for this reason.
+    Failed(String),
+    /// It has not the state that the others have, and can get that from them: it must
+    /// [`Running::begin_anew`].
+    Differs(StateDiffers),
+}
+
+/// How long the files of a server that was stopped may still be held: its last connections are
+/// on their way out.
+const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
 /// Starts a server: opens its data, replays its log, then takes clients. On return clients
 /// are served.
@@ -103,6 +119,18 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
             start_as_it_is(config).await
         }
         started => started,
+    }
+}
+
+async fn set_aside_when_closed(config: &Config) -> Result<PathBuf, store::StoreError> {
+    let deadline = Instant::now() + CLOSED_WITHIN;
+    loop {
+        match store::set_aside(&config.data_dir, &config.data_log_dir, rand::random) {
+            Err(store::StoreError::InUse { .. }) if Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+            done => return done,
+        }
     }
 }
 
@@ -152,11 +180,13 @@ async fn start_as_it_is(config: Config) -> Result<Running, ServerError> {
     );
     let (stop, stopped) = watch::channel(false);
     let failed = log.failed();
+    let ensemble = service.ensemble.as_ref().filter(|_| others_have_it_all(&service.config));
+    let differs = ensemble.map(Ensemble::differs);
     let mut tasks = spawn_tasks(&service, &dir, listener, &stopped);
     serve_http(&service, &mut tasks, &stopped).await;
     service.core.audit_server(Operation::ServerStart, AuditResult::Success);
     let core = Arc::clone(&service.core);
-    Ok(Running { log, core, tasks, stop, client_address, failed })
+    Ok(Running { log, core, tasks, stop, client_address, failed, differs })
 }
 
 fn open_audit(config: &Config) -> Result<Option<AuditLog>, ServerError> {
@@ -235,7 +265,7 @@ fn spawn_tasks(
         let (service_, stop) = shared();
         tasks.spawn(ensemble::keep_figures(service_, stop));
         let (service_, stop) = shared();
-        tasks.spawn(ensemble::report_heard(service_, stop));
+        tasks.spawn(ensemble::report(service_, stop));
         let (service_, stop) = shared();
         tasks.spawn(ensemble::hear_others(service_, stop));
         let (service_, stop) = shared();
@@ -280,10 +310,33 @@ impl Running {
         self.client_address
     }
 
-    /// Waits until the server cannot go on, and says why.
-    pub async fn failed(&mut self) -> String {
-        let failed = self.failed.wait_for(Option::is_some).await;
-        failed.ok().and_then(|reason| reason.clone()).unwrap_or_else(|| "the log ended".to_owned())
+    /// Waits until the server cannot go on as it is, and says why.
+    pub async fn ended(&mut self) -> Ended {
+        tokio::select! {
+            reason = failed(&mut self.failed) => Ended::Failed(reason),
+            found = differs(self.differs.as_mut()) => Ended::Differs(found),
+        }
+    }
+
+    /// Stops, sets the data aside, and starts again with what the others have. A leader hands
+    /// over first.
+    ///
+    /// # Errors
+    /// [`ServerError`], as when starting.
+    pub async fn begin_anew(self, config: Config, why: StateDiffers) -> Result<Self, ServerError> {
+        tracing::error!(
+            zxid = %why.zxid,
+            own = format!("{:016x}", why.own),
+            majority = format!("{:016x}", why.right),
+            "this server's state is not that of the others: it leaves service"
+        );
+        self.stop().await;
+        let aside = set_aside_when_closed(&config).await?;
+        tracing::error!(
+            set_aside = %aside.display(),
+            "this server begins anew, with what the others have"
+        );
+        start_as_it_is(config).await
     }
 
     /// Stops: no more clients, what was taken is written, files are closed.
@@ -297,4 +350,19 @@ impl Running {
         }
         tracing::info!("stopped");
     }
+}
+
+async fn failed(failed: &mut watch::Receiver<Option<String>>) -> String {
+    let failed = failed.wait_for(Option::is_some).await;
+    failed.ok().and_then(|reason| reason.clone()).unwrap_or_else(|| "the log ended".to_owned())
+}
+
+async fn differs(differs: Option<&mut watch::Receiver<Option<StateDiffers>>>) -> StateDiffers {
+    if let Some(differs) = differs
+        && let Ok(found) = differs.wait_for(Option::is_some).await
+        && let Some(found) = *found
+    {
+        return found;
+    }
+    std::future::pending().await
 }

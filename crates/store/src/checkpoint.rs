@@ -9,6 +9,7 @@
 
 use std::path::Path;
 
+use fault_points::{Point, reach};
 use parking_lot::{Mutex, RwLock, RwLockReadGuard};
 use raft_log::{
     CheckpointError, CheckpointFile, CheckpointLoad, CheckpointMeta, CheckpointSource,
@@ -80,7 +81,6 @@ impl CheckpointStore for RocksCheckpoints {
     ) -> Result<(), CheckpointError> {
         let _changing = self.changing.lock();
         let options = options::checkpoint();
-        let path = &self.folders.live;
         let mut parts = Parts::begin(&self.folders.parts, &options)?;
         let mut failed = None;
         let mut sink = |key: &[u8], value: Option<&[u8]>| {
@@ -92,12 +92,9 @@ impl CheckpointStore for RocksCheckpoints {
         };
         while source.next_chunk(&mut sink) {}
         let added = failed.map_or(Ok(()), Err);
-        added
-            .and_then(|()| parts.add(META, Some(&value::seal(META, &encode_meta(meta)))))
-            .map_err(|error| failure(path, &error))?;
+        added.and_then(|()| parts.add(META, Some(&value::seal(META, &encode_meta(meta)))))?;
         let db = self.db()?;
-        let db = db.as_ref().expect("it was just seen");
-        parts.finish(db).map_err(|error| failure(path, &error))
+        parts.finish(db.as_ref().expect("it was just seen"))
     }
 
     fn read(
@@ -113,6 +110,7 @@ impl CheckpointStore for RocksCheckpoints {
         let db = db.as_ref().expect("it was just seen");
         let folder = self.folders.next_sending()?;
         let path = &self.folders.live;
+        reach(Point::FreezeLink)?;
         Checkpoint::new(db)
             .and_then(|checkpoint| checkpoint.create_checkpoint(&folder))
             .map_err(|error| failure(path, &error))?;
@@ -153,7 +151,12 @@ impl CheckpointStore for RocksCheckpoints {
         *db = None;
         let moved = self.folders.replace_live();
         let live = &self.folders.live;
-        *db = Some(DB::open(&options::checkpoint(), live).map_err(|error| failure(live, &error))?);
+        reach(Point::InstallOpen)?;
+        // Never made anew: an empty one where the received one was to be would count as a
+        // checkpoint of nothing at the next start, and the received one as left over.
+        let mut options = options::checkpoint();
+        options.create_if_missing(false);
+        *db = Some(DB::open(&options, live).map_err(|error| failure(live, &error))?);
         Ok(moved?)
     }
 }
@@ -209,7 +212,7 @@ fn read_all(
     Ok(meta)
 }
 
-fn failure(path: &Path, error: &rocksdb::Error) -> CheckpointError {
+pub(crate) fn failure(path: &Path, error: &rocksdb::Error) -> CheckpointError {
     let message = format!("{}: {error}", path.display());
     if is_damage(error) {
         return CheckpointError::Damaged(message);

@@ -13,6 +13,7 @@ use std::{
     sync::atomic::{AtomicU64, Ordering},
 };
 
+use fault_points::{Point, reach};
 use raft_log::{
     CheckpointError, CheckpointFile, CheckpointMeta, FrozenCheckpoint, IncomingCheckpoint,
 };
@@ -58,6 +59,7 @@ impl Folders {
         remove_leftovers(&self.sending)?;
         if self.received.exists() && !self.live.exists() {
             // It had been found good, and the one before was already moved away.
+            reach(Point::InstallRecover)?;
             fs::rename(&self.received, &self.live)?;
             sync_folder_of(&self.live)?;
         }
@@ -68,10 +70,14 @@ impl Folders {
     /// Puts `received` in place of the live one.
     pub(crate) fn replace_live(&self) -> io::Result<()> {
         remove_leftovers(&self.replaced)?;
+        reach(Point::InstallRenameLive)?;
         fs::rename(&self.live, &self.replaced)?;
         // Between the two there is only `received`, which counts then: see `recover`.
+        reach(Point::InstallRenameReceived)?;
         fs::rename(&self.received, &self.live)?;
+        reach(Point::InstallSyncFolder)?;
         sync_folder_of(&self.live)?;
+        reach(Point::InstallRemoveReplaced)?;
         remove_leftovers(&self.replaced)
     }
 
@@ -125,7 +131,8 @@ impl FrozenCheckpoint for Frozen {
 
 impl Drop for Frozen {
     fn drop(&mut self) {
-        if let Err(error) = remove_leftovers(&self.folder) {
+        let removed = reach(Point::FreezeRemove).and_then(|()| remove_leftovers(&self.folder));
+        if let Err(error) = removed {
             tracing::warn!(folder = %self.folder.display(), %error, "links stay behind");
         }
     }
@@ -150,6 +157,7 @@ impl Incoming {
         if !valid {
             return Err(CheckpointError::Damaged("its files have impossible names".to_owned()));
         }
+        reach(Point::ReceiveBegin)?;
         fs::create_dir_all(&folder)?;
         for entry in fs::read_dir(&folder)? {
             let entry = entry?;
@@ -180,6 +188,7 @@ impl Incoming {
                 file.bytes
             )));
         }
+        reach(Point::ReceiveSyncFile)?;
         Ok(opened.sync_all()?)
     }
 }
@@ -194,6 +203,7 @@ impl IncomingCheckpoint for Incoming {
     }
 
     fn write(&mut self, file: usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        reach(Point::ReceiveWrite)?;
         let opened = File::options().write(true).open(self.path(file)?)?;
         if opened.metadata()?.len() > offset {
             opened.set_len(offset)?;
@@ -202,16 +212,23 @@ impl IncomingCheckpoint for Incoming {
         let end = offset + bytes.len() as u64;
         // Every so often, so that what is written never waits in memory for one long sync,
         // behind which the syncs of others on this disk would wait.
-        if offset / SYNC_EVERY_BYTES < end / SYNC_EVERY_BYTES { opened.sync_data() } else { Ok(()) }
+        if offset / SYNC_EVERY_BYTES == end / SYNC_EVERY_BYTES {
+            return Ok(());
+        }
+        reach(Point::ReceiveSync)?;
+        opened.sync_data()
     }
 
     fn complete(self: Box<Self>) -> Result<(), CheckpointError> {
         for file in &self.files {
             self.check_and_sync(file)?;
         }
+        reach(Point::ReceiveSyncFolder)?;
         File::open(&self.folder)?.sync_all()?;
         remove_leftovers(&self.complete)?;
+        reach(Point::ReceiveRename)?;
         fs::rename(&self.folder, &self.complete)?;
+        reach(Point::ReceiveSyncName)?;
         Ok(sync_folder_of(Path::new(&self.complete))?)
     }
 }

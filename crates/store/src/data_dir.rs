@@ -23,6 +23,8 @@ use std::{
     sync::Arc,
 };
 
+use fault_points::{Point, reach};
+
 use crate::{error::StoreError, set_aside::finish_setting_aside};
 
 /// The version of the layout and of everything in it.
@@ -73,7 +75,9 @@ impl DataDir {
         finish_setting_aside(data_dir)?;
         let (data, log) = (data_dir.join(FOLDER), log_dir.join(FOLDER));
         for folder in [&data, &log] {
-            fs::create_dir_all(folder).map_err(StoreError::io(folder))?;
+            reach(Point::DirCreate)
+                .and_then(|()| fs::create_dir_all(folder))
+                .map_err(StoreError::io(folder))?;
         }
         let lock = lock(&data.join("LOCK"), data_dir)?;
         check_format(&data.join("FORMAT"))?;
@@ -227,10 +231,14 @@ fn read_optional(path: &Path) -> Result<Option<String>, StoreError> {
 pub(crate) fn write_atomically(path: &Path, contents: &[u8]) -> Result<(), StoreError> {
     let part = path.with_extension("part");
     let written = (|| {
+        reach(Point::FileWrite)?;
         let mut file = File::create(&part)?;
         file.write_all(contents)?;
+        reach(Point::FileSync)?;
         file.sync_all()?;
+        reach(Point::FileRename)?;
         fs::rename(&part, path)?;
+        reach(Point::FileSyncFolder)?;
         sync_folder_of(path)
     })();
     written.map_err(StoreError::io(path))

@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use fault_points::{Point, reach};
 use parking_lot::Mutex;
 use raft_log::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 use rocksdb::{
@@ -61,6 +62,8 @@ struct Writer {
     last: Option<LogPosition>,
     purged: Option<LogPosition>,
     vote: Option<StoredVote>,
+    /// Whether a write has failed: what is above may not be on disk, and no mark may promise it.
+    has_failed: bool,
     /// When the mark was written, and with what.
     marked: Instant,
     marked_last: Option<LogPosition>,
@@ -103,6 +106,7 @@ impl RocksLog {
             });
         }
         let (mark, marked) = MarkFile::open(&dir.mark_path(), dir.identity())?;
+        reach(Point::LogOpen).map_err(StoreError::io(&path))?;
         let db = DB::open_cf_descriptors(&options::database(), &path, families);
         let db = db.map_err(|error| rocks_error(&path, &error))?;
         // Until the log was found to be whole nothing may change its mark, not even its end.
@@ -112,6 +116,7 @@ impl RocksLog {
             last: marked_last,
             purged: None,
             vote: None,
+            has_failed: false,
             marked: Instant::now(),
             marked_last,
         };
@@ -144,11 +149,13 @@ impl RocksLog {
     /// answered in three quarters of the time.
     fn make_files_to_write_into(&self) -> Result<(), StoreError> {
         let failed = |error: rocksdb::Error| rocks_error(&self.path, &error);
+        let at = |point: Point| reach(point).map_err(StoreError::io(&self.path));
         let filler = self.family(FILLER);
         let nothing = vec![0; FILLER_BYTES];
         let mut synced = WriteOptions::default();
         synced.set_sync(true);
         for _ in 0..FILES_TO_WRITE_INTO {
+            at(Point::LogFill)?;
             for _ in 0..options::LOG_TABLE_BYTES / FILLER_BYTES {
                 // Goes to the file only, not to a table.
                 let mut batch = WriteBatch::default();
@@ -156,7 +163,9 @@ impl RocksLog {
                 self.db.write(batch).map_err(failed)?;
             }
             // What is still to be written back would keep the first client's sync waiting.
+            at(Point::LogFillSync)?;
             self.db.delete_cf_opt(filler, FILLER, &synced).map_err(failed)?;
+            at(Point::LogFillFlush)?;
             self.db.flush_cf(filler).map_err(failed)?;
         }
         Ok(())
@@ -290,6 +299,35 @@ impl RocksLog {
         Ok((batch, kept))
     }
 
+    fn write_group(&self, writer: &mut Writer, group: &[LogOp], sync: bool) -> io::Result<()> {
+        let before = Mark { last: writer.last, vote: writer.vote };
+        let (batch, kept) = self.batch(group, writer)?;
+        // Before entries are dropped the mark must not promise them any more.
+        if let Some(lowest) = kept.into_iter().min() {
+            reach(Point::MarkLower)?;
+            writer.write_mark(Mark { last: lowest.min(before.last), ..before })?;
+        }
+        // A log that begins anew behind a checkpoint from another server ends later than
+        // before without an entry: the mark will say so, and the disk must, too.
+        let sync = sync || writer.last != before.last;
+        let mut options = WriteOptions::default();
+        options.set_sync(sync);
+        let failed = |error: &dyn std::fmt::Display| {
+            io::Error::other(format!("{}: {error}", self.path.display()))
+        };
+        reach_all(group).map_err(|error| failed(&error))?;
+        self.db.write_opt(batch, &options).map_err(|error| failed(&error))?;
+        if sync {
+            reach(Point::LogSync).map_err(|error| failed(&error))?;
+        }
+        let voted = group.iter().any(|op| matches!(op, LogOp::Vote(_)));
+        if sync && (voted || writer.marked.elapsed() >= MARK_EVERY) {
+            let now = writer.now();
+            writer.write_mark(now)?;
+        }
+        Ok(())
+    }
+
     /// Where the entry `last` stands: in the group so far, or on disk.
     fn position_of(&self, last: u64, earlier: &[LogOp]) -> io::Result<Option<LogPosition>> {
         let in_group = earlier.iter().rev().find_map(|op| match op {
@@ -332,32 +370,19 @@ impl LogDisk for RocksLog {
 
     fn write(&self, group: &[LogOp], sync: bool) -> io::Result<()> {
         let mut writer = self.writer.lock();
-        let before = Mark { last: writer.last, vote: writer.vote };
-        let (batch, kept) = self.batch(group, &mut writer)?;
-        // Before entries are dropped the mark must not promise them any more.
-        if let Some(lowest) = kept.into_iter().min() {
-            writer.write_mark(Mark { last: lowest.min(before.last), ..before })?;
-        }
-        // A log that begins anew behind a checkpoint from another server ends later than
-        // before without an entry: the mark will say so, and the disk must, too.
-        let sync = sync || writer.last != before.last;
-        let mut options = WriteOptions::default();
-        options.set_sync(sync);
-        self.db
-            .write_opt(batch, &options)
-            .map_err(|error| io::Error::other(format!("{}: {error}", self.path.display())))?;
-        let voted = group.iter().any(|op| matches!(op, LogOp::Vote(_)));
-        if sync && (voted || writer.marked.elapsed() >= MARK_EVERY) {
-            let now = writer.now();
-            writer.write_mark(now)?;
-        }
-        Ok(())
+        let written = self.write_group(&mut writer, group, sync);
+        writer.has_failed |= written.is_err();
+        written
     }
 
     fn rest(&self) -> io::Result<()> {
         let mut writer = self.writer.lock();
         let now = writer.now();
-        if writer.marked_last == writer.last { Ok(()) } else { writer.write_mark(now) }
+        if writer.has_failed || writer.marked_last == writer.last {
+            return Ok(());
+        }
+        reach(Point::MarkRest)?;
+        writer.write_mark(now)
     }
 
     fn read(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<StoredEntry>> {
@@ -378,6 +403,20 @@ impl LogDisk for RocksLog {
         }
         Ok(found)
     }
+}
+
+/// The points of what is in a group.
+#[inline]
+fn reach_all(group: &[LogOp]) -> io::Result<()> {
+    let point = |op: &LogOp| match op {
+        LogOp::Append(_) => Point::LogAppend,
+        LogOp::Vote(_) => Point::LogVote,
+        LogOp::TruncateAfter(_) => Point::LogTruncate,
+        LogOp::Purge(_) => Point::LogPurge,
+        LogOp::Committed(_) => Point::LogCommitted,
+        LogOp::Founding(_) => Point::LogFounding,
+    };
+    group.iter().try_for_each(|op| reach(point(op)))
 }
 
 impl Drop for RocksLog {

@@ -15,6 +15,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fault_points::{Point, reach};
 use raft_log::{LogPosition, StoredVote};
 
 use crate::{
@@ -95,7 +96,9 @@ impl MarkFile {
     pub(crate) fn write(&mut self, mark: Mark) -> io::Result<()> {
         self.sequence += 1;
         let slot = Slot { identity: self.identity, sequence: self.sequence, mark };
+        reach(Point::MarkWrite)?;
         self.file.write_all_at(&slot.to_bytes(), (self.sequence & 1) * SLOT_BYTES)?;
+        reach(Point::MarkSync)?;
         self.file.sync_data()
     }
 

@@ -10,7 +10,11 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fault_points::{Point, reach};
+use raft_log::CheckpointError;
 use rocksdb::{DB, IngestExternalFileOptions, Options, SstFileWriter};
+
+use crate::checkpoint::failure;
 
 /// Keys and values that are sorted together, in bytes: all that is held in memory.
 const WINDOW_BYTES: usize = 4 << 20;
@@ -76,6 +80,7 @@ impl Window {
 impl<'o> Parts<'o> {
     /// Files in `folder`, which is emptied first.
     pub(crate) fn begin(folder: &Path, options: &'o Options) -> io::Result<Self> {
+        reach(Point::CheckpointBegin)?;
         remove_leftovers(folder)?;
         fs::create_dir_all(folder)?;
         Ok(Self {
@@ -90,7 +95,7 @@ impl<'o> Parts<'o> {
 
     /// Adds a change: a value to put, or `None` for a key to delete. A later change of the
     /// same key counts.
-    pub(crate) fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), rocksdb::Error> {
+    pub(crate) fn add(&mut self, key: &[u8], value: Option<&[u8]>) -> Result<(), CheckpointError> {
         self.window.add(key, value);
         if self.window.bytes.len() < WINDOW_BYTES {
             return Ok(());
@@ -100,15 +105,18 @@ impl<'o> Parts<'o> {
 
     /// Takes everything into the database: all of it or, after a crash, nothing. Durable
     /// on return.
-    pub(crate) fn finish(mut self, db: &DB) -> Result<(), rocksdb::Error> {
+    pub(crate) fn finish(mut self, db: &DB) -> Result<(), CheckpointError> {
         self.write_window()?;
         self.end_file()?;
         let mut options = IngestExternalFileOptions::default();
         options.set_move_files(true);
+        reach(Point::CheckpointIngest)?;
         db.ingest_external_file_opts(&options, std::mem::take(&mut self.files))
+            .map_err(|error| failure(&self.folder, &error))
     }
 
-    fn write_window(&mut self) -> Result<(), rocksdb::Error> {
+    fn write_window(&mut self) -> Result<(), CheckpointError> {
+        reach(Point::CheckpointWrite)?;
         let mut window = std::mem::take(&mut self.window);
         for (at, (key, value)) in window.sort().enumerate() {
             // Within a file keys ascend; a window that begins lower begins a file.
@@ -116,10 +124,11 @@ impl<'o> Parts<'o> {
                 self.end_file()?;
             }
             let writer = self.writer()?;
-            match value {
-                Some(value) => writer.put(key, value)?,
-                None => writer.delete(key)?,
-            }
+            let written = match value {
+                Some(value) => writer.put(key, value),
+                None => writer.delete(key),
+            };
+            written.map_err(|error| failure(&self.folder, &error))?;
             self.last_key.clear();
             self.last_key.extend_from_slice(key);
         }
@@ -131,19 +140,21 @@ impl<'o> Parts<'o> {
         Ok(())
     }
 
-    fn writer(&mut self) -> Result<&mut SstFileWriter<'o>, rocksdb::Error> {
+    fn writer(&mut self) -> Result<&mut SstFileWriter<'o>, CheckpointError> {
         if self.open.is_none() {
             let path = self.folder.join(format!("{:06}.sst", self.files.len()));
             let writer = SstFileWriter::create(self.options);
-            writer.open(&path)?;
+            writer.open(&path).map_err(|error| failure(&self.folder, &error))?;
             self.files.push(path);
             self.open = Some(writer);
         }
         Ok(self.open.as_mut().expect("it was just opened"))
     }
 
-    fn end_file(&mut self) -> Result<(), rocksdb::Error> {
-        self.open.take().map_or(Ok(()), |mut writer| writer.finish())
+    fn end_file(&mut self) -> Result<(), CheckpointError> {
+        let Some(mut writer) = self.open.take() else { return Ok(()) };
+        reach(Point::CheckpointSync)?;
+        writer.finish().map_err(|error| failure(&self.folder, &error))
     }
 }
 

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use fault_points::{Point, reach};
+
 use crate::{
     data_dir::{FOLDER, Identity, lock, sync_folder_of, write_atomically},
     error::StoreError,
@@ -37,16 +39,16 @@ pub fn set_aside(
     let _held = lock(&live.join("LOCK"), data_dir)?;
     let new = data_dir.join(NEW);
     remove(&new)?;
-    fs::create_dir(&new).map_err(StoreError::io(&new))?;
+    reach(Point::AsideCreate).and_then(|()| fs::create_dir(&new)).map_err(StoreError::io(&new))?;
     let identity = Identity { may_found: false, ..Identity::draw(&mut draw) };
     write_atomically(&new.join("IDENTITY"), identity.to_text().as_bytes())?;
     let name = free_name(data_dir, log_dir)?;
     let damaged = data_dir.join(&name);
     // The log first: a checkpoint without a log is known to be odd, and this is done again.
     if log_dir != data_dir {
-        rename(&log_dir.join(FOLDER), &log_dir.join(&name))?;
+        rename(&log_dir.join(FOLDER), &log_dir.join(&name), Point::AsideRenameLog)?;
     }
-    rename(&live, &damaged)?;
+    rename(&live, &damaged, Point::AsideRenameData)?;
     finish_setting_aside(data_dir)?;
     Ok(damaged)
 }
@@ -57,7 +59,13 @@ pub(crate) fn finish_setting_aside(data_dir: &Path) -> Result<(), StoreError> {
     if live.exists() || !new.exists() {
         return Ok(());
     }
-    fs::rename(&new, &live).and_then(|()| sync_folder_of(&live)).map_err(StoreError::io(&live))
+    let renamed = (|| {
+        reach(Point::AsideRenameNew)?;
+        fs::rename(&new, &live)?;
+        reach(Point::AsideSyncNew)?;
+        sync_folder_of(&live)
+    })();
+    renamed.map_err(StoreError::io(&live))
 }
 
 /// A name that is free in both directories.
@@ -76,10 +84,13 @@ fn free_name(data_dir: &Path, log_dir: &Path) -> Result<String, StoreError> {
     })
 }
 
-fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    match fs::rename(from, to) {
+fn rename(from: &Path, to: &Path, point: Point) -> Result<(), StoreError> {
+    match reach(point).and_then(|()| fs::rename(from, to)) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        renamed => renamed.and_then(|()| sync_folder_of(to)).map_err(StoreError::io(from)),
+        renamed => renamed
+            .and_then(|()| reach(Point::AsideSyncFolder))
+            .and_then(|()| sync_folder_of(to))
+            .map_err(StoreError::io(from)),
     }
 }
 

@@ -2,21 +2,38 @@
 
 use std::{path::Path, process::Command};
 
-use crate::{Problems, say, simulation, tidy};
+use crate::{
+    Problems,
+    fuzz::{self, Fuzz},
+    say, simulation, tidy,
+};
 
 /// The steps, cheapest first. One profile: RocksDB would be compiled once for each.
 const STEPS: &[&[&str]] = &[
     &["fmt", "--all", "--check"],
+    &["fmt", "--manifest-path", "fuzz/Cargo.toml", "--check"],
     &["clippy", "--workspace", "--all-targets", "--release", "--locked", "--", "-D", "warnings"],
-    // The binary first: the tests of real clients start it.
+    // The binaries first, the one with fault points, too: tests start them.
     &["build", "--release", "--locked", "--package", "cli"],
+    &[
+        "build",
+        "--release",
+        "--locked",
+        "--package=cli",
+        "--features=fault-points",
+        "--bin=rookery-faults",
+    ],
     &["test", "--workspace", "--release", "--locked"],
 ];
 
 /// Seeds of the simulation: some three minutes.
 const SEEDS: &str = "--seeds=1000";
 
-/// Runs tidy, every step and the simulation, stopping at the first that fails.
+/// How long each target of the fuzzer runs, in seconds: what was found before is run in any
+/// case.
+const FUZZ_SECONDS: u32 = 8;
+
+/// Runs tidy, every step, the simulation and the fuzzer, stopping at the first that fails.
 pub(crate) fn run(root: &Path) -> Result<(), Problems> {
     tidy::run(root)?;
     for step in STEPS {
@@ -29,5 +46,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Problems> {
         }
     }
     say("cargo xtask sim --seeds 1000");
-    simulation::run(root, &[SEEDS.to_owned()])
+    simulation::run(root, &[SEEDS.to_owned()])?;
+    say(&format!("fuzzing, {FUZZ_SECONDS} s each target"));
+    fuzz::run(root, &Fuzz::for_seconds(FUZZ_SECONDS))
 }

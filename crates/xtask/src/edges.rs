@@ -9,18 +9,19 @@ use crate::Problems;
 /// Our crates, and those of ours that each may depend on outside its tests.
 const EDGES: &[(&str, &[&str])] = &[
     ("base2histogram", &[]),
+    ("fault-points", &[]),
     ("jute", &[]),
     ("jute-codegen", &[]),
     ("proto", &["jute"]),
     ("tree", &[]),
     ("session", &["proto", "tree", "jute"]),
-    ("raft-log", &["jute", "tree"]),
+    ("raft-log", &["jute", "tree", "fault-points"]),
     ("sim", &["proto", "tree", "session", "raft-log"]),
-    ("store", &["jute", "tree", "raft-log"]),
-    ("server", &["jute", "proto", "tree", "session", "raft-log", "store"]),
-    ("cli", &["server", "proto", "jute"]),
-    ("xtask", &["jute-codegen"]),
-    ("compat-tests", &["jute", "proto"]),
+    ("store", &["jute", "tree", "raft-log", "fault-points"]),
+    ("server", &["jute", "proto", "tree", "session", "raft-log", "store", "fault-points"]),
+    ("cli", &["server", "proto", "jute", "fault-points"]),
+    ("xtask", &["jute-codegen", "fault-points"]),
+    ("compat-tests", &["jute", "proto", "fault-points"]),
     ("benches", &["jute", "proto", "tree", "session"]),
 ];
 

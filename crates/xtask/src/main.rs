@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`, `sim`.
+//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`, `sim`, `fuzz`.
 //!
 //! `--check` and `tidy` never write to the tree.
 
@@ -7,6 +7,8 @@ mod ci;
 mod codegen;
 mod compat;
 mod edges;
+mod fuzz;
+mod points;
 mod simulation;
 mod sources;
 mod tidy;
@@ -41,6 +43,8 @@ enum Chore {
     },
     /// Format, clippy, tidy and all tests, in one profile.
     Ci,
+    /// Build and run the fuzzer's targets: `cargo xtask fuzz --seconds 3600`.
+    Fuzz(fuzz::Fuzz),
     /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`;
     /// or put known bugs back and see them caught: `cargo xtask sim --bug all`.
     #[command(disable_help_flag = true)]
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
         }),
         Chore::Tidy { list_compat: false } => tidy::run(&root),
         Chore::Ci => ci::run(&root),
+        Chore::Fuzz(asked) => fuzz::run(&root, &asked),
         Chore::Sim { bug: Some(bug), seeds, .. } => {
             bugs::run(&root, &bug, seeds.unwrap_or(bugs::SEEDS))
         }

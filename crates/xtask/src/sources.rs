@@ -6,7 +6,7 @@ use std::{
 };
 
 /// Where they are.
-const FOLDERS: &[&str] = &["benches", "compat-tests", "crates"];
+const FOLDERS: &[&str] = &["benches", "compat-tests", "crates", "fuzz"];
 
 /// A Rust file.
 #[derive(Clone, Debug)]

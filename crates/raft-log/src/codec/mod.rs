@@ -10,7 +10,7 @@ mod reject;
 #[cfg(test)]
 mod tests;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use jute::{DecodeError, Record};
 use thiserror::Error;
 use tree::{Batch, Millis, OriginId};
@@ -25,9 +25,16 @@ pub(crate) use membership::{
 /// The version of the format that is written.
 const FORMAT: i32 = 1;
 
-/// Where the number of commands stands in an entry of one batch: behind the format, the
-/// number of batches, and the four longs that begin a batch.
-const COMMANDS_AT: usize = 4 + 4 + 4 * 8;
+/// Where the number of commands of an entry stands: behind the format.
+const COMMANDS_AT: usize = 4;
+/// Where the number of batches of an entry stands.
+const BATCHES_AT: usize = COMMANDS_AT + 4;
+/// Where the batches of an entry begin.
+const FIRST_BATCH_AT: usize = BATCHES_AT + 4;
+/// Where the time of the first batch stands: behind three longs.
+const TIME_AT: usize = FIRST_BATCH_AT + 3 * 8;
+/// Where the number of commands of the first batch stands.
+const BATCH_COMMANDS_AT: usize = TIME_AT + 8;
 
 /// An entry that cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -49,12 +56,19 @@ pub enum CodecError {
     /// A multi within a multi.
     #[error("log entry: a multi within a multi")]
     Nested,
+    /// Its commands are not as many as it says.
+    #[error("log entry: {found} commands where it says {said}")]
+    Count {
+        /// As many as it has.
+        found: usize,
+        /// As many as it says.
+        said: i32,
+    },
 }
 
 /// Begins an entry of one batch; commands are appended with `encode_command`.
 pub(crate) fn begin_entry(out: &mut BytesMut, origin: OriginId, first: u64, time: Millis) {
-    jute::put_int(out, FORMAT);
-    jute::put_int(out, 1);
+    begin(out, 0, 1);
     jute::put_long(out, origin.node.cast_signed());
     jute::put_long(out, origin.incarnation.cast_signed());
     jute::put_long(out, first.cast_signed());
@@ -62,34 +76,61 @@ pub(crate) fn begin_entry(out: &mut BytesMut, origin: OriginId, first: u64, time
     jute::put_int(out, 0);
 }
 
+fn begin(out: &mut BytesMut, commands: i32, batches: i32) {
+    jute::put_int(out, FORMAT);
+    jute::put_int(out, commands);
+    jute::put_int(out, batches);
+}
+
 /// Fills in how many commands were appended.
 pub(crate) fn end_entry(out: &mut BytesMut, commands: u32) {
-    out[COMMANDS_AT..COMMANDS_AT + 4].copy_from_slice(&commands.to_be_bytes());
+    let commands = commands.to_be_bytes();
+    out[COMMANDS_AT..BATCHES_AT].copy_from_slice(&commands);
+    out[BATCH_COMMANDS_AT..BATCH_COMMANDS_AT + 4].copy_from_slice(&commands);
 }
 
-/// How many commands an entry of one batch has; 0 for what is no such entry.
+/// One entry of what several have, in their order. Those must be well-formed; a single one
+/// is given back as it is.
+pub(crate) fn join_entries(entries: &[Bytes]) -> Bytes {
+    if let [only] = entries {
+        return only.clone();
+    }
+    let bytes = entries.iter().map(Bytes::len).sum();
+    let mut out = BytesMut::with_capacity(bytes);
+    let total = |at| entries.iter().map(|entry| int_at(entry, at).unwrap_or(0)).sum();
+    begin(&mut out, total(COMMANDS_AT), total(BATCHES_AT));
+    for entry in entries {
+        out.extend_from_slice(entry.get(FIRST_BATCH_AT..).unwrap_or_default());
+    }
+    out.freeze()
+}
+
+fn int_at(payload: &[u8], at: usize) -> Option<i32> {
+    payload.get(at..)?.first_chunk::<4>().map(|bytes| i32::from_be_bytes(*bytes))
+}
+
+fn long_at(payload: &[u8], at: usize) -> Option<i64> {
+    payload.get(at..)?.first_chunk::<8>().map(|bytes| i64::from_be_bytes(*bytes))
+}
+
+/// How many commands an entry has; 0 for what is no entry.
 pub fn count_commands(payload: &[u8]) -> u64 {
-    let count = payload.get(COMMANDS_AT..).and_then(|rest| rest.first_chunk::<4>());
-    count.map_or(0, |count| u64::from(u32::from_be_bytes(*count)))
+    let count = int_at(payload, COMMANDS_AT);
+    count.map_or(0, |count| u64::try_from(count).unwrap_or(0))
 }
 
-/// When an entry of one batch was made, by the clock of the server that it came from; 0 for
-/// what is no such entry.
+/// When the first batch of an entry was made, by the clock of the server that it came from;
+/// 0 for what is no entry.
 pub fn time_made(payload: &[u8]) -> Millis {
-    let time = payload.get(COMMANDS_AT - 8..).and_then(|rest| rest.first_chunk::<8>());
-    Millis(time.map_or(0, |time| i64::from_be_bytes(*time)))
+    Millis(long_at(payload, TIME_AT).unwrap_or(0))
 }
 
 /// Whose commands an entry of one batch has; none if it is no such entry of this format.
 pub(crate) fn origin(payload: &[u8]) -> Option<OriginId> {
-    let (head, rest) = payload.split_first_chunk::<8>()?;
-    let (node, rest) = rest.split_first_chunk::<8>()?;
-    let incarnation = rest.first_chunk::<8>()?;
-    let one_batch = u64::from(FORMAT.cast_unsigned()) << 32 | 1;
-    (u64::from_be_bytes(*head) == one_batch).then(|| OriginId {
-        node: u64::from_be_bytes(*node),
-        incarnation: u64::from_be_bytes(*incarnation),
-    })
+    let one_batch = int_at(payload, 0)? == FORMAT && int_at(payload, BATCHES_AT)? == 1;
+    let node = long_at(payload, FIRST_BATCH_AT)?.cast_unsigned();
+    let incarnation = long_at(payload, FIRST_BATCH_AT + 8)?.cast_unsigned();
+    one_batch.then_some(OriginId { node, incarnation })
 }
 
 /// Reads the batches of an entry.
@@ -102,6 +143,10 @@ pub fn decode(payload: &[u8]) -> Result<Vec<Batch<'_>>, CodecError> {
         return Err(CodecError::Format(format));
     }
     let entry = wire::Entry::from_exact_bytes(payload)?;
+    let found = entry.batches.iter().map(|batch| batch.commands.len()).sum();
+    if usize::try_from(entry.commands) != Ok(found) {
+        return Err(CodecError::Count { found, said: entry.commands });
+    }
     entry.batches.into_iter().map(batch).collect()
 }
 

@@ -68,6 +68,28 @@ fn every_operation_comes_back_as_it_was() {
 }
 
 #[test]
+fn entries_are_joined_to_one_with_all_their_batches() {
+    let (first, first_batch) = entry(every_op());
+    let (second, second_batch) = entry(vec![Op::CloseSession]);
+    let (first, second) = (first.freeze(), second.freeze());
+    assert_eq!(join_entries(std::slice::from_ref(&first)), first);
+
+    let two = join_entries(&[first, second.clone()]);
+    let three = join_entries(&[two, second]);
+    assert_eq!(count_commands(&three), first_batch.commands.len() as u64 + 2);
+    assert_eq!(time_made(&three), Millis(1234));
+    assert_eq!(origin(&three), None, "it has several");
+    assert_eq!(decode(&three), Ok(vec![first_batch, second_batch.clone(), second_batch]));
+}
+
+#[test]
+fn an_entry_that_miscounts_its_commands_is_refused() {
+    let (mut bytes, _) = entry(vec![Op::CloseSession]);
+    bytes[COMMANDS_AT + 3] = 2;
+    assert_eq!(decode(&bytes), Err(CodecError::Count { found: 1, said: 2 }));
+}
+
+#[test]
 fn what_is_cut_short_is_refused() {
     let (bytes, _) = entry(every_op());
     for cut in 0..bytes.len() {
@@ -86,4 +108,15 @@ fn another_format_is_refused_by_name() {
 fn a_multi_within_a_multi_is_refused() {
     let (bytes, _) = entry(vec![Op::Multi(vec![Op::Multi(vec![])])]);
     assert_eq!(decode(&bytes), Err(CodecError::Nested));
+}
+
+/// It is read as an empty list, and so it must be counted: else one entry of a few bytes would
+/// be two thousand million commands, and a checkpoint due at once.
+#[test]
+fn a_negative_number_of_commands_counts_as_none() {
+    for count in [-1_i32, -2, i32::MIN] {
+        let (mut bytes, _) = entry(vec![]);
+        bytes[COMMANDS_AT..].copy_from_slice(&count.to_be_bytes());
+        assert_eq!(count_commands(&bytes), 0, "{count}");
+    }
 }

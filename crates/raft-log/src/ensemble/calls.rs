@@ -2,9 +2,6 @@
 
 use std::{io, sync::Arc};
 
-use openraft::ReadPolicy;
-use tree::SessionId;
-
 use super::{FromPeer, PeerMessage, Role, Shared, change, founding, lost_leader, report};
 use crate::{
     generated::peer as wire,
@@ -15,6 +12,8 @@ use crate::{
         link::Reply,
     },
 };
+use fault_points::{Point, reach_in_task};
+use openraft::ReadPolicy;
 
 /// Answers one request; a message has no answer.
 pub(crate) async fn answer(
@@ -26,6 +25,7 @@ pub(crate) async fn answer(
         Kind::Vote | Kind::PreVote => vote(shared, frame).await?,
         Kind::Transfer => {
             let request = read_transfer(&frame.record()?)?;
+            reach_in_task(Point::TransferTake).await?;
             let done = shared.raft().handle_transfer_leader(request).await;
             let text = match done {
                 Ok(Ok(())) => String::new(),
@@ -46,13 +46,9 @@ pub(crate) async fn answer(
         }
         Kind::Accept => Reply(frame.kind, founding::accept(shared, frame).await?),
         Kind::Join | Kind::ChangeMembers | Kind::HandOver => change::answer(shared, frame).await,
-        Kind::SessionsHeard => {
-            let record: wire::SessionsHeard = frame.record()?;
-            let sessions = record.sessions.into_iter().map(SessionId).collect();
-            shared.told(FromPeer {
-                server_id: from.server,
-                message: PeerMessage::SessionsHeard(sessions),
-            });
+        Kind::SessionsHeard | Kind::Digests | Kind::StateDiffers => {
+            let (node, server_id) = (from.node, from.server);
+            shared.told(FromPeer { node, server_id, message: PeerMessage::read(frame)? });
             return Ok(None);
         }
         Kind::Hello
@@ -79,6 +75,7 @@ async fn vote(shared: &Shared, frame: &Frame) -> io::Result<Reply> {
         shared.raft().pre_vote(request).await
     };
     let response = response.map_err(io::Error::other)?;
+    reach_in_task(Point::VoteReply).await?;
     Ok(Reply::new(frame.kind, &wire_vote_reply(&response)))
 }
 

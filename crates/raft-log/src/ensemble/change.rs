@@ -147,7 +147,7 @@ pub(super) async fn answer(shared: &Arc<Shared>, frame: &Frame) -> Reply {
     reply(&outcome)
 }
 
-fn read_change(record: &wire::ChangeMembers<'_>) -> MemberChange {
+pub(crate) fn read_change(record: &wire::ChangeMembers<'_>) -> MemberChange {
     let spec = |member: &wire::Member<'_>| {
         let member = read_member(member, 0);
         ServerSpec {

@@ -115,6 +115,8 @@ pub(super) async fn accept(shared: &Shared, frame: &Frame) -> io::Result<Bytes> 
     let record: wire::Accept<'_> = frame.record()?;
     let (asked, members) =
         (ballot(&record.founding.ballot), frame.body.slice_ref(record.founding.members));
+    // What is accepted may have to be the members of the cluster.
+    codec::decode_membership(&members).map_err(|error| invalid(&error.to_string()))?;
     change(shared, |acceptor| {
         let yes = asked >= acceptor.promised;
         if yes {

@@ -103,7 +103,7 @@ pub(super) fn wire_member(node: u64, member: &Member) -> wire::Member<'_> {
     }
 }
 
-pub(super) fn read_member(record: &wire::Member<'_>, cluster: u64) -> Member {
+pub(crate) fn read_member(record: &wire::Member<'_>, cluster: u64) -> Member {
     Member {
         server_id: record.server,
         cluster,

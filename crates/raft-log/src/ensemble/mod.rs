@@ -9,6 +9,7 @@ mod founding;
 mod joining;
 mod lost_leader;
 mod members;
+mod message;
 mod plan;
 mod report;
 mod shared;
@@ -16,8 +17,8 @@ mod status;
 
 pub use change::{ChangeError, MemberChange};
 pub use members::{MemberView, Members, ServerSpec};
+pub use message::{FromPeer, PeerMessage};
 pub use report::{MemberReport, Report};
-pub use shared::{FromPeer, PeerMessage};
 pub use status::{Lag, PeerRef, Role, Status};
 
 pub(crate) use calls::answer;
@@ -26,6 +27,8 @@ pub(crate) use contact::Contact;
 pub(crate) use founding::{found_or_join, stand_in};
 pub(crate) use lost_leader::suspect;
 pub(crate) use shared::{MESSAGES_MAX, Own, Shared, ThisRaft};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {change::read_change, joining::read_member};
 
 use std::sync::Arc;
 

@@ -18,35 +18,21 @@ use tokio::{
     sync::{mpsc, watch},
     time::Instant,
 };
-use tree::SessionId;
 
-use super::{Contact, Members, PeerRef, Role, ServerSpec, Status, joining::Candidates};
+use super::{
+    Contact, FromPeer, Members, PeerMessage, PeerRef, Role, ServerSpec, Status, joining::Candidates,
+};
 use crate::{
     checkpoints::CheckpointStore,
-    generated::peer as wire,
+    lead::Offers,
     log::Log,
     machine::Adapter,
-    peer::{Identity, Kind, PeerError, Wanted, link::Link, link::Links},
-    types::{Member, StoredMembership, Types},
+    peer::{Identity, PeerError, Wanted, link::Link, link::Links},
+    proposer::Proposer,
+    types::{LogId, Member, StoredMembership, Types},
 };
 
 pub(crate) type ThisRaft = Raft<Types, Adapter>;
-
-/// What one server tells another besides the log.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum PeerMessage {
-    /// To the leader: these sessions were heard from since the last such message.
-    SessionsHeard(Vec<SessionId>),
-}
-
-/// A message, and which server sent it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FromPeer {
-    /// The number of the server that sent it; this one's own, when it leads and told itself.
-    pub server_id: i64,
-    /// What it said.
-    pub message: PeerMessage,
-}
 
 /// Messages that may wait for the server to take them; more are dropped, for each is
 /// followed by another one soon.
@@ -65,6 +51,10 @@ pub(crate) struct Shared {
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
     pub(crate) contact: Contact,
     pub(crate) status: watch::Sender<Status>,
+    /// This server's own commands.
+    pub(crate) proposer: Proposer,
+    /// What other servers want this one to append.
+    pub(crate) offers: Offers,
     /// Servers that want to be members and are none.
     pub(crate) candidates: Candidates,
     /// Held while a checkpoint is received.
@@ -107,6 +97,7 @@ impl Shared {
         checkpoints: Arc<dyn CheckpointStore>,
         status: watch::Sender<Status>,
         messages: mpsc::Sender<FromPeer>,
+        proposer: Proposer,
     ) -> Self {
         let cluster = Arc::new(Mutex::new(0));
         let Own { node, incarnation, server_id, servers, may_found } = own;
@@ -123,6 +114,8 @@ impl Shared {
             checkpoints,
             contact: Contact::default(),
             status,
+            proposer,
+            offers: Offers::default(),
             candidates: Candidates::default(),
             receiving: tokio::sync::Mutex::default(),
             founding: tokio::sync::Mutex::default(),
@@ -194,6 +187,12 @@ impl Shared {
             }
             Ok(response)
         }
+    }
+
+    /// Whether an entry will be appended behind the one at `last`, which is the newest, as
+    /// soon as that is applied: batches wait for it.
+    pub(crate) fn entry_follows(&self, last: Option<&LogId>) -> bool {
+        (!self.offers.is_empty() || self.proposer.has_waiting()) && self.log.last().as_ref() == last
     }
 
     /// How long ago a quorum answered this leader, in milliseconds.
@@ -304,20 +303,19 @@ impl Shared {
 
     /// Tells the leader, be it another server or this one; false if there is none, or no
     /// room for the message.
-    pub(crate) fn tell_leader(&self, message: PeerMessage) -> bool {
+    pub(crate) fn tell_leader(&self, message: &PeerMessage) -> bool {
         let leader = self.status.borrow().leader;
-        match leader {
-            None => false,
-            Some(leader) if leader.node == self.node => {
-                self.messages.try_send(FromPeer { server_id: self.server_id, message }).is_ok()
-            }
-            Some(leader) => self.link_to(leader.node).is_some_and(|link| match message {
-                PeerMessage::SessionsHeard(sessions) => {
-                    let sessions = sessions.into_iter().map(|session| session.0).collect();
-                    link.tell(Kind::SessionsHeard, &wire::SessionsHeard { sessions })
-                }
-            }),
+        leader.is_some_and(|leader| self.tell(leader.node, message))
+    }
+
+    /// Tells a member, be it another server or this one; false if it is none, or there is no
+    /// room for the message.
+    pub(crate) fn tell(&self, node: u64, message: &PeerMessage) -> bool {
+        if node == self.node {
+            let (server_id, message) = (self.server_id, message.clone());
+            return self.messages.try_send(FromPeer { node, server_id, message }).is_ok();
         }
+        self.link_to(node).is_some_and(|link| message.send(&link))
     }
 
     /// A message came from another server.

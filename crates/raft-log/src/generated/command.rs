@@ -8,19 +8,25 @@ use jute::{Decoded, Input, Record};
 pub struct Entry<'a> {
     /// 1.
     pub format: i32,
+    /// In all batches together.
+    pub commands: i32,
     /// In order.
     pub batches: Vec<Batch<'a>>,
 }
 
 impl<'a> Record<'a> for Entry<'a> {
-    const BYTES_MIN: usize = 8;
+    const BYTES_MIN: usize = 12;
     fn decode(input: Input<'a>) -> Decoded<'a, Self> {
         let (input, format) = jute::int("format", input)?;
+        let (input, commands) = jute::int("commands", input)?;
         let (input, batches) = jute::vector("batches", 36, input, Batch::decode)?;
-        Ok((input, Self { format, batches }))
+        Ok((input, Self { format, commands, batches }))
     }
     fn encode(&self, out: &mut BytesMut) {
-        jute::put_int(out, self.format);
+        jute::put_fixed::<8>(out, |run| {
+            run.int(self.format);
+            run.int(self.commands);
+        });
         jute::put_vector(out, &self.batches, |out, item| item.encode(out));
     }
 }

@@ -797,6 +797,76 @@ impl<'a> Record<'a> for SessionsHeard {
     }
 }
 
+/// The digest of the state at a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DigestPoint {
+    /// The transaction.
+    pub zxid: i64,
+    /// See crates/tree/src/nodes/digest.rs.
+    pub digest: i64,
+}
+
+impl<'a> Record<'a> for DigestPoint {
+    const BYTES_MIN: usize = 16;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, zxid) = jute::long("zxid", input)?;
+        let (input, digest) = jute::long("digest", input)?;
+        Ok((input, Self { zxid, digest }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<16>(out, |run| {
+            run.long(self.zxid);
+            run.long(self.digest);
+        });
+    }
+}
+
+/// From any server to the leader: what its state is, to be compared. Since version 2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Digests {
+    /// In order of the transactions; 1,024 at most are looked at.
+    pub points: Vec<DigestPoint>,
+}
+
+impl<'a> Record<'a> for Digests {
+    const BYTES_MIN: usize = 4;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, points) = jute::vector("points", 16, input, DigestPoint::decode)?;
+        Ok((input, Self { points }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_vector(out, &self.points, |out, item| item.encode(out));
+    }
+}
+
+/// From the leader to a server whose state differs from that of a majority. Since version 2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StateDiffers {
+    /// At which transaction.
+    pub zxid: i64,
+    /// The digest that this server told.
+    pub yours: i64,
+    /// The digest of the majority.
+    pub theirs: i64,
+}
+
+impl<'a> Record<'a> for StateDiffers {
+    const BYTES_MIN: usize = 24;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, zxid) = jute::long("zxid", input)?;
+        let (input, yours) = jute::long("yours", input)?;
+        let (input, theirs) = jute::long("theirs", input)?;
+        Ok((input, Self { zxid, yours, theirs }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<24>(out, |run| {
+            run.long(self.zxid);
+            run.long(self.yours);
+            run.long(self.theirs);
+        });
+    }
+}
+
 /// A file of a checkpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct File<'a> {

@@ -74,7 +74,7 @@ async fn serve(connection: Connection, shared: &Arc<Shared>) {
 
 /// Answers requests until the connection ends.
 async fn calls(session: Session, shared: &Arc<Shared>) -> io::Error {
-    let Session { reader, writer, peer } = session;
+    let Session { reader, writer, peer, .. } = session;
     let mut calls = Calls::new(reader, writer);
     let room = Arc::new(Semaphore::new(CALLS_MAX));
     loop {
@@ -82,7 +82,7 @@ async fn calls(session: Session, shared: &Arc<Shared>) -> io::Error {
             Ok(call) => call,
             Err(error) => return error,
         };
-        if frame.kind == Kind::SessionsHeard {
+        if matches!(frame.kind, Kind::SessionsHeard | Kind::Digests | Kind::StateDiffers) {
             // Without a task of its own: these come often, and take no time.
             if let Err(error) = answer(shared, peer, &frame).await {
                 return error;

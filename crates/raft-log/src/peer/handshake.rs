@@ -4,8 +4,9 @@
 //! who it is; the dialling side checks that. A server of another cluster, or one whose
 //! disk was replaced under the same number, is told so in words.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{io, ops::RangeInclusive, sync::Arc, time::Duration};
 
+use fault_points::{Point, reach_in_task};
 use thiserror::Error;
 use tokio::time::timeout;
 
@@ -19,9 +20,9 @@ use crate::{
 };
 
 /// What connections begin with.
-const MAGIC: &[u8; 8] = b"rookery\n";
-/// The version of the protocol that is spoken, the only one so far.
-pub(crate) const VERSION: i32 = 1;
+pub(crate) const MAGIC: &[u8; 8] = b"rookery\n";
+/// The versions of the protocol that are spoken. Of those that both sides speak it is the newest.
+pub(crate) const VERSIONS: RangeInclusive<i32> = 1..=2;
 /// How long the other side may take to say who it is.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(3);
 
@@ -97,6 +98,8 @@ pub(crate) struct Session {
     pub(crate) reader: FrameReader,
     pub(crate) writer: FrameWriter,
     pub(crate) peer: Identity,
+    /// The version of the protocol that both speak.
+    pub(crate) version: i32,
 }
 
 /// Connects to the first of `addresses` that is the one wanted.
@@ -123,7 +126,7 @@ pub(crate) async fn dial(
 }
 
 /// The dialling side.
-async fn greet(
+pub(crate) async fn greet(
     connection: Connection,
     own: Identity,
     wanted: Wanted,
@@ -136,8 +139,8 @@ async fn greet(
         Wanted::Server(server) => (0, server),
     };
     let hello = wire::Hello {
-        version_min: VERSION,
-        version_max: VERSION,
+        version_min: *VERSIONS.start(),
+        version_max: *VERSIONS.end(),
         cluster: own.cluster.cast_signed(),
         node: own.node.cast_signed(),
         incarnation: own.incarnation.cast_signed(),
@@ -146,6 +149,7 @@ async fn greet(
         to_server,
         lane: lane.number(),
     };
+    reach_in_task(Point::DialHello).await?;
     writer.write(MAGIC).await?;
     writer.record(Kind::Hello, &hello).await?;
     let answer = async {
@@ -160,6 +164,13 @@ async fn greet(
         return Err(PeerError::from_refusal(refusal.reason, refusal.text));
     }
     let welcome: wire::Welcome = answer.expect(Kind::Welcome)?.record()?;
+    let version = welcome.version;
+    if !VERSIONS.contains(&version) {
+        return Err(PeerError::WrongVersion(format!(
+            "server.{} chose version {version} of the peer protocol, which was not offered",
+            welcome.server
+        )));
+    }
     let peer = Identity {
         cluster: welcome.cluster.cast_unsigned(),
         node: welcome.node.cast_unsigned(),
@@ -168,7 +179,7 @@ async fn greet(
     };
     check(own, peer, wanted)?;
     reader.trust();
-    Ok(Session { reader, writer, peer })
+    Ok(Session { reader, writer, peer, version })
 }
 
 /// Whether the other side is the one wanted.
@@ -218,11 +229,12 @@ pub(crate) async fn welcome(
         .map_err(|_| PeerError::Unreachable("it does not say who it is".to_owned()))??;
     let hello: wire::Hello = hello.expect(Kind::Hello)?.record()?;
     let own = own();
+    reach_in_task(Point::DialWelcome).await?;
     writer.write(MAGIC).await?;
     match examine(own, &hello) {
-        Ok((peer, lane)) => {
+        Ok((peer, lane, version)) => {
             let answer = wire::Welcome {
-                version: VERSION,
+                version,
                 cluster: own.cluster.cast_signed(),
                 node: own.node.cast_signed(),
                 incarnation: own.incarnation.cast_signed(),
@@ -230,7 +242,7 @@ pub(crate) async fn welcome(
             };
             writer.record(Kind::Welcome, &answer).await?;
             reader.trust();
-            Ok((Session { reader, writer, peer }, lane))
+            Ok((Session { reader, writer, peer, version }, lane))
         }
         Err(error) => {
             let (reason, text) = error.to_refusal();
@@ -240,11 +252,18 @@ pub(crate) async fn welcome(
     }
 }
 
-fn examine(own: Identity, hello: &wire::Hello) -> Result<(Identity, Lane), PeerError> {
-    if !(hello.version_min..=hello.version_max).contains(&VERSION) {
+/// Who dials, what for, and in which version both go on.
+fn examine(own: Identity, hello: &wire::Hello) -> Result<(Identity, Lane, i32), PeerError> {
+    let version = hello.version_max.min(*VERSIONS.end());
+    if version < hello.version_min.max(*VERSIONS.start()) {
         return Err(PeerError::WrongVersion(format!(
-            "server.{} speaks versions {} to {} of the peer protocol, server.{} speaks {VERSION}",
-            hello.server, hello.version_min, hello.version_max, own.server
+            "server.{} speaks versions {} to {} of the peer protocol, server.{} speaks {} to {}",
+            hello.server,
+            hello.version_min,
+            hello.version_max,
+            own.server,
+            VERSIONS.start(),
+            VERSIONS.end()
         )));
     }
     let lane = Lane::from_number(hello.lane)
@@ -267,7 +286,7 @@ fn examine(own: Identity, hello: &wire::Hello) -> Result<(Identity, Lane), PeerE
             own.server
         )));
     }
-    Ok((peer, lane))
+    Ok((peer, lane, version))
 }
 
 #[cfg(test)]
@@ -330,11 +349,10 @@ mod tests {
         assert!(matches!(greeted, Err(PeerError::WrongServer(_))), "{greeted:?}");
     }
 
-    #[tokio::test]
-    async fn another_version_is_refused_by_both_numbers() {
-        let hello = wire::Hello {
-            version_min: 7,
-            version_max: 9,
+    fn hello(versions: RangeInclusive<i32>) -> wire::Hello {
+        wire::Hello {
+            version_min: *versions.start(),
+            version_max: *versions.end(),
             cluster: 9,
             node: 100,
             incarnation: 1,
@@ -342,10 +360,47 @@ mod tests {
             to_node: 200,
             to_server: -1,
             lane: Lane::Control.number(),
-        };
-        let error = examine(SECOND, &hello).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn the_newest_version_that_both_speak_is_chosen() {
+        for (theirs, chosen) in [(1..=1, 1), (1..=2, 2), (2..=2, 2), (2..=7, 2)] {
+            let examined = examine(SECOND, &hello(theirs.clone()));
+            assert_eq!(examined, Ok((FIRST, Lane::Control, chosen)), "{theirs:?}");
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused_by_both_numbers() {
+        let error = examine(SECOND, &hello(7..=9)).unwrap_err();
         assert!(matches!(error, PeerError::WrongVersion(_)), "{error}");
-        assert!(error.to_string().contains("7 to 9") && error.to_string().contains("speaks 1"));
+        let text = error.to_string();
+        assert!(text.contains("7 to 9") && text.contains("speaks 1 to 2"), "{text}");
+    }
+
+    /// One who welcomes in a version that was not offered.
+    #[tokio::test]
+    async fn a_version_that_was_not_offered_is_not_spoken() {
+        let (one, other) = duplex(1024);
+        let (reader, writer) = split(one);
+        let (reader, writer) = (Box::new(reader), Box::new(writer));
+        let connection = Connection { reader, writer, peer: "memory".to_owned() };
+        let (theirs, writer) = split(other);
+        let (mut reader, mut writer) =
+            (FrameReader::new(Box::new(theirs)), FrameWriter(Box::new(writer)));
+        let odd = async {
+            reader.expect(MAGIC).await.unwrap();
+            reader.next().await.unwrap();
+            writer.write(MAGIC).await.unwrap();
+            let welcome =
+                wire::Welcome { version: 3, cluster: 9, node: 200, incarnation: 1, server: 2 };
+            writer.record(Kind::Welcome, &welcome).await.unwrap();
+        };
+        let greeting = greet(connection, FIRST, Wanted::Node(200), Lane::Control);
+        let (greeted, ()) = tokio::join!(greeting, odd);
+        let error = greeted.map(drop).unwrap_err();
+        assert!(error.to_string().contains("chose version 3"), "{error}");
     }
 
     #[tokio::test]

@@ -30,6 +30,8 @@ pub(crate) enum Kind {
     Chunk,
     Installed,
     Standings,
+    Digests,
+    StateDiffers,
 }
 
 /// Every kind and its number.
@@ -60,12 +62,19 @@ const NUMBERS: &[(Kind, i32)] = &[
     (Kind::Chunk, 24),
     (Kind::Installed, 25),
     (Kind::Standings, 26),
+    (Kind::Digests, 27),
+    (Kind::StateDiffers, 28),
 ];
 
 impl Kind {
     pub(crate) fn number(self) -> i32 {
         let found = NUMBERS.iter().find(|(kind, _)| *kind == self);
         found.map(|(_, number)| *number).expect("every kind is in the table")
+    }
+
+    /// The version of the protocol that it came with: one who speaks an older one is not sent it.
+    pub(crate) fn since(self) -> i32 {
+        if matches!(self, Self::Digests | Self::StateDiffers) { 2 } else { 1 }
     }
 
     pub(crate) fn from_number(number: i32) -> Option<Self> {

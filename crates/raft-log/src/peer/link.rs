@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::{Buf, Bytes, BytesMut};
+use fault_points::{Point, reach_in_task};
 use jute::Record;
 use parking_lot::Mutex;
 use tokio::{
@@ -143,20 +144,25 @@ async fn converse(
     first: Outgoing,
     requests: &mut mpsc::Receiver<Outgoing>,
 ) -> io::Error {
-    let Session { mut reader, mut writer, .. } = session;
+    let Session { mut reader, mut writer, version, .. } = session;
     let mut waiting = BTreeMap::new();
     let mut next_id = 1;
     let mut out = BytesMut::new();
     let mut request = Some(first);
     loop {
-        if let Some(request) = request.take() {
+        // One of an older version would take what it does not know for damage.
+        if let Some(request) = request.take().filter(|request| request.kind.since() <= version) {
             put_call(&mut out, next_id, &request);
             if let Some(answer) = request.answer {
                 waiting.retain(|_, answer: &mut oneshot::Sender<_>| !answer.is_closed());
                 waiting.insert(next_id, answer);
             }
             next_id += 1;
-            if let Err(error) = writer.write(&out.split()).await {
+            let sent = match reach_in_task(Point::CallSend).await {
+                Ok(()) => writer.write(&out.split()).await,
+                failed => failed,
+            };
+            if let Err(error) = sent {
                 return error;
             }
         }
@@ -192,7 +198,7 @@ async fn next_reply(reader: &mut FrameReader) -> io::Result<(i64, Frame)> {
 }
 
 /// The id, and the frame within a Call or a Reply.
-fn unwrap_call(frame: Frame) -> io::Result<(i64, Frame)> {
+pub(crate) fn unwrap_call(frame: Frame) -> io::Result<(i64, Frame)> {
     let mut body = frame.body;
     if body.len() < 12 {
         return Err(invalid("a call without a kind"));
@@ -248,7 +254,11 @@ impl Answerer {
             jute::put_int(out, kind.number());
             out.extend_from_slice(&body);
         });
-        if let Err(error) = writer.lock().await.write(&out).await {
+        let sent = match reach_in_task(Point::CallReply).await {
+            Ok(()) => writer.lock().await.write(&out).await,
+            failed => failed,
+        };
+        if let Err(error) = sent {
             tracing::debug!(%error, "an answer could not be sent");
         }
     }

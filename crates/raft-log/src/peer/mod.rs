@@ -12,5 +12,7 @@ pub(crate) mod link;
 
 pub use handshake::PeerError;
 pub(crate) use handshake::{Identity, Session, Wanted, dial, welcome};
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use handshake::{MAGIC, VERSIONS, greet};
 pub(crate) use kind::Kind;
 pub(crate) use lane::Lane;

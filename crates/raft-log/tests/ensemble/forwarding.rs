@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use raft_log::{FromPeer, PeerMessage};
-use tree::SessionId;
+use tree::{SessionId, Zxid};
 
 use crate::support::{Ensemble, until};
 
@@ -54,6 +54,38 @@ async fn ten_thousand_commands_are_applied_once_across_changes_of_the_leader() {
     ensemble.stop_all().await;
 }
 
+/// The leader's own queue is never empty here: what others forward must get its turn.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_leader_does_not_keep_the_others_waiting() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let follower = if leader == 1 { 2 } else { 1 };
+    ensemble.node(leader).create("/busy").await;
+    let flood = async {
+        loop {
+            ensemble.node(leader).set("/busy").await;
+            tokio::task::yield_now().await;
+        }
+    };
+    let others = async {
+        ensemble.node(follower).create("/other").await;
+        for round in 1..=20 {
+            ensemble.node(follower).set("/other").await;
+            until("a follower's command is applied", || {
+                ensemble.node(follower).tree.version("/other") == round
+            })
+            .await;
+        }
+    };
+    tokio::select! {
+        () = flood => {}
+        () = others => {}
+    }
+    assert!(ensemble.node(leader).tree.version("/busy") > 1000, "the leader was busy");
+    ensemble.stop_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_barrier_waits_for_what_was_written_elsewhere() {
     let mut ensemble = Ensemble::new(3).await;
@@ -87,8 +119,12 @@ async fn the_leader_hears_what_every_server_tells() {
     let mut told = Vec::new();
     for (server_id, node) in &ensemble.nodes {
         let message = PeerMessage::SessionsHeard(vec![SessionId(*server_id), SessionId(-7)]);
-        assert!(node.log.tell_leader(message.clone()));
-        told.push(FromPeer { server_id: *server_id, message });
+        assert!(node.log.tell_leader(&message));
+        let digests = PeerMessage::Digests(vec![(Zxid(128), 7), (Zxid(256), u64::MAX)]);
+        assert!(node.log.tell_leader(&digests));
+        let (node, server_id) = (node.log.origin().node, *server_id);
+        told.push(FromPeer { node, server_id, message });
+        told.push(FromPeer { node, server_id, message: digests });
     }
     let mut heard = Vec::new();
     while heard.len() < told.len() {
@@ -97,5 +133,16 @@ async fn the_leader_hears_what_every_server_tells() {
     }
     heard.sort_by_key(|message| message.server_id);
     assert_eq!(heard, told);
+
+    // And any server hears what it alone is told.
+    let follower = if leader == 1 { 2 } else { 1 };
+    let mut messages = ensemble.node(follower).log.take_messages().unwrap();
+    let message = PeerMessage::StateDiffers { zxid: Zxid(128), yours: 7, theirs: u64::MAX };
+    let (from, to) = (ensemble.node(leader), ensemble.node(follower).log.origin().node);
+    assert!(from.log.tell(to, &message));
+    let next = tokio::time::timeout(Duration::from_secs(10), messages.recv()).await;
+    let heard = next.expect("messages arrive").unwrap();
+    let node = from.log.origin().node;
+    assert_eq!(heard, FromPeer { node, server_id: leader, message });
     ensemble.stop_all().await;
 }

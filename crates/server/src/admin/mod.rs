@@ -17,8 +17,8 @@ mod observed;
 mod prometheus;
 mod sizes;
 pub(crate) mod snapshot;
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod testing;
 mod version;
 
 pub use metrics::Metrics;

@@ -21,6 +21,7 @@ pub(crate) const A: SessionId = SessionId(0x10000400e110000);
 pub(crate) const B: SessionId = SessionId(0x10000400e110001);
 
 /// The version of the server that was asked.
+#[cfg(test)]
 pub(crate) const APACHE: &str =
     "3.9.5-293c895a8d966a3ecb92872be4a1daf87d725da2, built on 2026-02-11 20:18 UTC";
 

@@ -3,6 +3,8 @@
 //! `server.<id>=<address>[|<address>…][;[<client host>:]<client port>]`, an address being
 //! `host:peerPort:electionPort[:participant|observer]`. A reconfig describes servers alike.
 
+use std::net::IpAddr;
+
 use super::{
     error::ConfigError,
     raw::{RawConfig, Setting},
@@ -160,5 +162,14 @@ fn split_host(text: &str) -> Option<(&str, &str)> {
         }
         None => text.split_once(':')?,
     };
-    (!host.is_empty()).then_some((host, rest))
+    is_host(host).then_some((host, rest))
+}
+
+/// Whether a text can be an address or the name of a host.
+///
+/// Compat(host-names): ZooKeeper takes anything, and shows a configuration that neither it nor its
+/// clients can read: another colon, or an end of line, and the line of one server becomes two.
+fn is_host(text: &str) -> bool {
+    let allowed = |letter: char| letter.is_alphanumeric() || matches!(letter, '-' | '_' | '.');
+    text.parse::<IpAddr>().is_ok() || (!text.is_empty() && text.chars().all(allowed))
 }

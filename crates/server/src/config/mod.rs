@@ -89,6 +89,14 @@ pub fn load(file: Option<&Path>, overrides: &Overrides) -> Result<Loaded, Config
         }
     }
     raw.add(overrides.settings.iter().cloned(), &Place::CommandLine);
+    from_settings(raw)
+}
+
+/// What settings come to, wherever they were made.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn from_settings(mut raw: RawConfig) -> Result<Loaded, ConfigError> {
     raw.check()?;
     let config = typed::config(&mut raw)?;
     Ok(Loaded { config, warnings: raw.warnings })

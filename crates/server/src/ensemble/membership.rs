@@ -47,8 +47,9 @@ pub(crate) fn spec(member: &Member) -> String {
     let address = |PeerAddress { host, peer_port, election_port }: &PeerAddress| {
         format!("{}:{election_port}", joined(host, *peer_port))
     };
+    // As they are shown: in another order the same servers would not be the same.
     let mut addresses: Vec<&PeerAddress> = member.addresses.iter().collect();
-    addresses.sort_by_key(|address| &address.host);
+    addresses.sort_by_key(|address| shown_host(&address.host));
     let addresses: Vec<String> = addresses.into_iter().map(address).collect();
     let mut text = format!("{}:{role}", addresses.join("|"));
     if let Some(client) = &member.client {
@@ -58,12 +59,16 @@ pub(crate) fn spec(member: &Member) -> String {
     text
 }
 
-/// An IPv6 address is written in brackets, in full as Java does.
+/// An IPv6 address is written in brackets.
 fn joined(host: &str, port: u16) -> String {
-    match host.parse::<IpAddr>() {
-        Ok(address @ IpAddr::V6(_)) => format!("[{}]:{port}", address_text(address)),
-        Ok(IpAddr::V4(_)) | Err(_) => format!("{host}:{port}"),
-    }
+    let host = shown_host(host);
+    if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+}
+
+/// An IPv6 address is written in full, as Java does; what is an IPv4 address in disguise is
+/// shown as that.
+fn shown_host(host: &str) -> String {
+    host.parse::<IpAddr>().map_or_else(|_| host.to_owned(), address_text)
 }
 
 /// What `/zookeeper/config` shows before its version: a line for each server, in order of

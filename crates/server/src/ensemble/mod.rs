@@ -7,6 +7,8 @@
 //! found within that time is nothing that clients notice.
 
 mod barriers;
+mod comparison;
+mod digests;
 mod figures;
 mod membership;
 mod new_members;
@@ -30,17 +32,25 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, sleep, timeout},
 };
 
-use crate::{admin::Mode, config::EnsembleConfig, service::Service};
+use crate::{
+    admin::{Mode, metrics::Counter},
+    config::EnsembleConfig,
+    service::Service,
+};
 
+use digests::{Hearing, Telling};
 use figures::Figures;
 use serving::ServingCell;
 
 pub(crate) use barriers::{Barriers, run as pass_barriers};
+pub use digests::StateDiffers;
 pub(crate) use figures::keep_figures;
 pub(crate) use membership::{config_text, raft_config};
 pub(crate) use own_port::OwnPort;
 pub(crate) use reconfig::{Request, reconfigure};
 pub(crate) use serving::Serving;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use {membership::server_spec, new_members::difference};
 
 /// How long one attempt to catch up may take before it is made again.
 const CATCH_UP_MAX: Duration = Duration::from_secs(5);
@@ -78,6 +88,8 @@ pub(crate) struct Ensemble {
     /// Syncs that wait until this server has caught up.
     pub(crate) barriers: Barriers,
     figures: Figures,
+    /// That this server's state is not what a majority has, once that was found.
+    differs: watch::Sender<Option<StateDiffers>>,
     /// `standaloneEnabled`: two participants must always be left.
     standalone_enabled: bool,
 }
@@ -91,6 +103,7 @@ impl Ensemble {
             leading: AtomicBool::new(false),
             barriers: Barriers::default(),
             figures: Figures::new(),
+            differs: watch::Sender::new(None),
             standalone_enabled: config.standalone_enabled,
         }
     }
@@ -103,6 +116,20 @@ impl Ensemble {
     fn set_serving(&self, serving: bool, service: &Service) {
         self.serving.set(if serving { Serving::All } else { Serving::Nobody });
         self.figures.note_serving(serving, &service.core.metrics);
+    }
+
+    /// Becomes `Some` when this server's state was found to be another than a majority's.
+    pub(crate) fn differs(&self) -> watch::Receiver<Option<StateDiffers>> {
+        self.differs.subscribe()
+    }
+
+    /// This server must serve nobody any more.
+    fn state_differs(&self, differs: StateDiffers) {
+        self.differs.send_if_modified(|known| {
+            let first = known.is_none();
+            *known = known.or(Some(differs));
+            first
+        });
     }
 
     /// Whether this server may expire sessions and reap znodes.
@@ -257,13 +284,14 @@ async fn follow_leadership(
     let _ = timeout(LOOK_EVERY, status.changed()).await;
 }
 
-/// Tells the leader, four times a tick, which sessions were heard from here, until told to
-/// stop.
-pub(crate) async fn report_heard(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
+/// Tells the leader, four times a tick, which sessions were heard from here and what the state
+/// is, until told to stop.
+pub(crate) async fn report(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     let Some(ensemble) = &service.ensemble else { return };
     let mut tick = interval(Duration::from_millis(u64::from(service.config.tick_ms / 4).max(1)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut reported_ms = 0;
+    let mut telling = Telling::default();
     loop {
         tokio::select! {
             _ = tick.tick() => {}
@@ -273,19 +301,33 @@ pub(crate) async fn report_heard(service: Arc<Service>, mut stop: watch::Receive
         let heard = service.core.links.heard_since(reported_ms);
         // The leader itself looks at its connections when a session comes up.
         let needless = heard.is_empty() || ensemble.is_leading();
-        if needless || ensemble.log.tell_leader(PeerMessage::SessionsHeard(heard)) {
+        if needless || ensemble.log.tell_leader(&PeerMessage::SessionsHeard(heard)) {
             reported_ms = now_ms;
         }
+        telling.tell(&service, ensemble);
     }
 }
 
-/// Takes what the others tell this server while it leads, until told to stop.
+/// Takes what the others tell this server, until told to stop.
 pub(crate) async fn hear_others(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     let Some(ensemble) = &service.ensemble else { return };
     let Some(mut messages) = ensemble.log.take_messages() else { return };
-    while let Some(FromPeer { message, .. }) = next(&mut messages, &mut stop).await {
-        let PeerMessage::SessionsHeard(sessions) = message;
-        service.core.liveness.heard(&sessions, service.core.clock.monotonic_ms());
+    let mut hearing = Hearing::default();
+    while let Some(FromPeer { node, message, .. }) = next(&mut messages, &mut stop).await {
+        let core = &service.core;
+        match message {
+            PeerMessage::SessionsHeard(sessions) => {
+                core.liveness.heard(&sessions, core.clock.monotonic_ms());
+            }
+            PeerMessage::Digests(points) if ensemble.is_leading() => {
+                hearing.hear(node, &points, ensemble, &core.metrics);
+            }
+            PeerMessage::Digests(_) => {}
+            PeerMessage::StateDiffers { zxid, yours, theirs } => {
+                core.metrics.count(Counter::DigestMismatches, 1);
+                ensemble.state_differs(StateDiffers { zxid, own: yours, right: theirs });
+            }
+        }
     }
 }
 

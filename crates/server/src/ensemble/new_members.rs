@@ -15,11 +15,11 @@ const NUMBERS: std::ops::RangeInclusive<i64> = 1..=255;
 
 /// How the members differ from those that are wanted.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Difference {
+pub(crate) struct Difference {
     /// New servers, and servers that are described anew.
-    pub(super) put: Vec<ServerSpec>,
+    pub(crate) put: Vec<ServerSpec>,
     /// Numbers of servers that go.
-    pub(super) remove: Vec<i64>,
+    pub(crate) remove: Vec<i64>,
 }
 
 impl Difference {
@@ -42,7 +42,7 @@ impl Difference {
 /// [`Reject::Marshalling`] where a number is none.
 ///
 /// Compat(reconfig-numbers): the latter is what becomes of an exception that nobody caught.
-pub(super) fn difference(
+pub(crate) fn difference(
     present: &[&ServerSpec],
     asked: &Reconfig<'_>,
     standalone_enabled: bool,
@@ -210,6 +210,8 @@ mod tests {
             "server.1=10.0.0.1:2888:3888;2181",
             "server.4=[::1]:1:2;[2001:db8::7]:3",
             "server.4=b:1:2|a:1:3:participant;3",
+            "server.4=[::ffff:10.0.0.4]:1:2;3",
+            "server.4=[1::]:1:2|[::2]:1:3:participant;3",
         ];
         let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
         expect![[r#"
@@ -222,6 +224,8 @@ mod tests {
             "server.1=10.0.0.1:2888:3888;2181": 
             "server.4=[::1]:1:2;[2001:db8::7]:3": 4=[0:0:0:0:0:0:0:1]:1:2:participant;[2001:db8:0:0:0:0:0:7]:3
             "server.4=b:1:2|a:1:3:participant;3": 4=a:1:3|b:1:2:participant;0.0.0.0:3
+            "server.4=[::ffff:10.0.0.4]:1:2;3": 4=10.0.0.4:1:2:participant;0.0.0.0:3
+            "server.4=[1::]:1:2|[::2]:1:3:participant;3": 4=[0:0:0:0:0:0:0:2]:1:3|[1:0:0:0:0:0:0:0]:1:2:participant;0.0.0.0:3
         "#]]
         .assert_eq(&table.concat());
     }
@@ -284,6 +288,20 @@ mod tests {
             "server.4=10.9.9.9:1:2;3,server.5=10.9.9.9:1:9;8": BadArguments
             "server.4=127.0.0.1:1:2;3,server.5=127.0.0.1:1:9;3": 4=127.0.0.1:1:2:participant;0.0.0.0:3 5=127.0.0.1:1:9:participant;0.0.0.0:3
         "#]].assert_eq(&table.concat());
+    }
+
+    /// Anything else would be shown as two servers, or as none.
+    #[test]
+    fn a_host_is_an_address_or_a_name() {
+        for host in ["a\nserver.9 b", "[a:b]", "[fe80::1%eth0]", "a b", "a\\u003d", "[]", "a#\r"] {
+            for text in [format!("server.4={host}:1:2;3"), format!("server.4=a:1:2;{host}:3")] {
+                assert_eq!(joining(&text), "BadArguments", "{text:?}");
+            }
+        }
+        assert_eq!(
+            joining("server.4=zoo-4_b.example:1:2;bücher:3"),
+            "4=zoo-4_b.example:1:2:participant;bücher:3"
+        );
     }
 
     #[test]

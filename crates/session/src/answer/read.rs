@@ -4,12 +4,18 @@ use bytes::BytesMut;
 use proto::ErrorCode;
 use tree::{Query, Reject};
 
-use super::{After, Asker, Reader};
+use super::{After, Asker, Reader, refuse};
 use crate::{
-    action::{MultiRead, Read, ReadWatch},
+    action::{MultiRead, Read, ReadWatch, Refusal},
     to_wire,
     watch::WatchLimitReached,
 };
+
+/// Most bytes of the results of one multi of reads. A request of a few bytes can name the same
+/// large znode again and again: without this, one frame would ask for gigabytes at once.
+///
+/// Compat(multi-read-size): ZooKeeper has no limit but its memory, which it runs out of.
+pub(super) const MULTI_READ_BYTES_MAX: usize = 32 << 20;
 
 /// Answers one read.
 pub(super) fn answer(
@@ -42,15 +48,26 @@ pub(super) fn answer_multi(
     out: &mut BytesMut,
 ) -> After {
     let code = if multi.fails_at_end { ErrorCode::MarshallingError } else { ErrorCode::Ok };
-    to_wire::put_reply(out, xid, reader.state.last_zxid(), code, |out| {
+    let (start, zxid) = (out.len(), reader.state.last_zxid());
+    let is_too_long = |out: &BytesMut| out.len() - start > MULTI_READ_BYTES_MAX;
+    to_wire::put_reply(out, xid, zxid, code, |out| {
         asker.identities.with(|identities| {
             for read in &multi.reads {
                 to_wire::put_read_element(out, reader.query(&read.query, identities));
+                if is_too_long(out) {
+                    break;
+                }
             }
         });
         to_wire::put_multi_end(out);
     });
-    After::Continue
+    if !is_too_long(out) {
+        return After::Continue;
+    }
+    // What was taken for it is given back as well.
+    let answered = out.split_to(start);
+    *out = BytesMut::from(&answered[..]);
+    refuse(xid, &Refusal::MARSHALLING, zxid, out)
 }
 
 fn set_watch(

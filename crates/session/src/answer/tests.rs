@@ -348,3 +348,22 @@ proptest::proptest! {
         }
     }
 }
+
+/// Each element costs 18 bytes to ask for, and a mebibyte to answer.
+#[test]
+fn a_multi_read_cannot_ask_for_gigabytes() {
+    let mut state = state();
+    let data = vec![7; 1 << 20];
+    apply(&mut state, Op::SetData { path: Some("/a"), data: Some(&data), version: -1 });
+    let mut watches = WatchTable::default();
+    for (count, answered) in [(31, true), (32, false), (50_000, false)] {
+        let mut bytes = request(22);
+        for _ in 0..count {
+            bytes = bytes.element(4).text("/a").boolean(false);
+        }
+        let (_, out) = answer(&state, &mut watches, CommandFlags::default(), &bytes.end());
+        let header = reply_hex(&out[..20]);
+        assert_eq!(header.ends_with("fffffffb "), !answered, "{count}: {header}");
+        assert_eq!(out.len() > 20, answered, "{count}");
+    }
+}

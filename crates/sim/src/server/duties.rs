@@ -119,7 +119,7 @@ pub(super) async fn report_heard(up: Arc<Up>) {
         let now_ms = up.core.clock.monotonic_ms();
         let heard = up.core.heard_since(reported_ms);
         let needless = heard.is_empty() || up.is_leading();
-        if needless || up.log.tell_leader(PeerMessage::SessionsHeard(heard)) {
+        if needless || up.log.tell_leader(&PeerMessage::SessionsHeard(heard)) {
             reported_ms = now_ms;
         }
     }
@@ -129,7 +129,8 @@ pub(super) async fn report_heard(up: Arc<Up>) {
 pub(super) async fn hear_others(up: Arc<Up>) {
     let Some(mut messages) = up.log.take_messages() else { return };
     while let Some(FromPeer { message, .. }) = messages.recv().await {
-        let PeerMessage::SessionsHeard(sessions) = message;
+        // States are compared after every apply here, without words.
+        let PeerMessage::SessionsHeard(sessions) = message else { continue };
         let (mut expiry, now_ms) = (up.core.expiry.lock(), up.core.clock.monotonic_ms());
         for session in sessions {
             expiry.touch(session, now_ms);

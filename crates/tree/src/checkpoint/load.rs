@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::format::{self, Key, Meta};
 use crate::{
     State,
-    acl::AclTable,
+    acl::{AclTable, OPEN_ACL},
     nodes::{NodeBuilder, NodeRef, Slot},
     sessions::Sessions,
 };
@@ -98,6 +98,8 @@ impl Loader {
                 let session = format::decode_session(&mut input);
                 session.map(|session| self.sessions.restore(crate::SessionId(id), session))
             }
+            // It stands for everybody's: another list under its id would count as that.
+            Key::Acl(OPEN_ACL) => None,
             Key::Acl(id) => format::decode_acl(&mut input).map(|list| self.acls.restore(id, list)),
             Key::Meta => {
                 format::decode_meta(&mut input).map(|meta| self.meta.replace(meta).is_none())

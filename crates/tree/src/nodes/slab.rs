@@ -6,7 +6,8 @@ use super::slot::{NodeRef, Slot};
 /// Slots a page: more than two megabytes, so that the system may back it with huge pages
 /// (a quarter off each random read, measured); what is not used yet takes no memory.
 const PAGE: usize = 1 << PAGE_BITS;
-const PAGE_BITS: u32 = 15;
+// The fuzzer makes thousands of small states a second, and should see more than one page.
+const PAGE_BITS: u32 = if cfg!(fuzzing) { 4 } else { 15 };
 
 /// All slots, used and free.
 #[derive(Debug, Default)]

@@ -215,3 +215,17 @@ fn a_cut_that_was_never_ended_counts_as_failed() {
     checkpoint(&mut state, &mut stored);
     assert_eq!(dump(&load(&stored).expect("it loads")), dump(&state));
 }
+
+/// The id 0 stands for everybody's full rights; a list that was taken in under it would be given
+/// to whoever sets that list later.
+#[test]
+fn a_list_under_the_id_of_everybodys_rights_is_refused() {
+    let mut stored = example();
+    let (key, value) = stored.iter().find(|(key, _)| key[0] == b'a').expect("a list");
+    let (id_0, payload) = ([&key[..1], &[0; 4]].concat(), &value[..value.len() - 4]);
+    let sum = crc32fast::hash(&[&id_0, payload].concat()).to_be_bytes();
+    let value = [payload, &sum].concat();
+    stored.insert(id_0.clone(), value);
+    let refused = LoadError::Value { key: id_0.into(), reason: "the fields do not fit the value" };
+    assert_eq!(load(&stored).err(), Some(refused));
+}

@@ -72,6 +72,9 @@ named! {
         LogsSent = "diff_count",
         /// Servers that were so far behind that this one sent them its checkpoint.
         CheckpointsSent = "snap_count",
+        /// Transactions at which servers had another state, as their leader found, or as this
+        /// server was told about itself.
+        DigestMismatches = "digest_mismatches_count",
     }
 }
 
@@ -140,7 +143,6 @@ pub(super) const ZERO_COUNTERS: &[&str] = &[
     "cnxn_closed_without_zk_server_running",
     "dead_watchers_cleared",
     "dead_watchers_queued",
-    "digest_mismatches_count",
     "ensemble_auth_fail",
     "ensemble_auth_skip",
     "ensemble_auth_success",

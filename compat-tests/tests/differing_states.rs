@@ -1,0 +1,225 @@
+//! One server's state is not what the others have, and nothing in its own files says so: the
+//! digests of all are compared, an alarm is raised, the odd one leaves service and gets its
+//! data anew. What is altered here is Rookery's own; there is nothing to compare with.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use compat_tests::ensemble::Ensemble;
+use compat_tests::http;
+use compat_tests::load::Load;
+use compat_tests::oracle::process::{Software, four_letter_word, free_address, rookery_binary};
+use compat_tests::raw::{Answer, Session};
+
+const SESSION_MS: i32 = 30_000;
+const WITHIN: Duration = Duration::from_secs(60);
+const SYNC: i32 = 9;
+const KEPT: &[u8] = b"as it was written";
+const ALARM: &str = "the states of the servers differ";
+
+/// Servers with checkpoints that hold `/kept/safe`.
+fn ensemble(count: usize) -> Ensemble {
+    let settings = [("tickTime", "1000"), ("snapCount", "200"), ("admin.enableServer", "true")];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let mut ensemble = Ensemble::prepare(Software::Rookery, count, &settings).unwrap();
+    for index in 0..count {
+        let port = free_address().unwrap().port();
+        ensemble.set(index, "admin.serverPort", &port.to_string());
+        ensemble.set(index, "admin.serverAddress", "127.0.0.1");
+    }
+    ensemble.start_all().unwrap();
+    ensemble.wait_for_leader(WITHIN);
+    let mut session = Session::open(ensemble.address(0), SESSION_MS).unwrap();
+    for (path, data) in [("/kept", &b"folder"[..]), ("/kept/safe", KEPT)] {
+        assert!(matches!(session.create(path, data).unwrap(), Answer::Reply(0, _)));
+    }
+    let checkpoints = |ensemble: &Ensemble, index| -> u64 {
+        let shown = four_letter_word(ensemble.address(index), "mntr").unwrap();
+        let line = shown.lines().find(|line| line.starts_with("zk_cnt_snapshottime\t"));
+        line.and_then(|line| line.split('\t').nth(1)?.parse().ok()).unwrap_or(0)
+    };
+    let before: Vec<u64> = (0..count).map(|index| checkpoints(&ensemble, index)).collect();
+    let deadline = Instant::now() + WITHIN;
+    for number in 0.. {
+        let taken = (0..count).all(|index| checkpoints(&ensemble, index) > before[index] + 1);
+        if taken {
+            break;
+        }
+        assert!(Instant::now() < deadline, "no checkpoints: {}", ensemble.outputs());
+        for part in 0..50 {
+            let path = format!("/fill-{number}-{part}");
+            assert!(matches!(session.create(&path, b"").unwrap(), Answer::Reply(0, _)));
+        }
+    }
+    ensemble
+}
+
+/// Alters `/kept/safe` in the checkpoint of a server that does not run.
+fn alter(ensemble: &Ensemble, index: usize, how: &str) {
+    let program = rookery_binary().parent().unwrap().join("examples/alter_checkpoint");
+    assert!(program.is_file(), "cargo build --release -p store --examples makes {program:?}");
+    let mut command = Command::new(program);
+    let done = command.arg(ensemble.data_dir(index)).args(["/kept/safe", how]).output().unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+}
+
+#[track_caller]
+fn until(ensemble: &Ensemble, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + WITHIN;
+    while !condition() {
+        assert!(Instant::now() < deadline, "never: {what} {}", ensemble.outputs());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn mismatches(ensemble: &Ensemble, index: usize) -> u64 {
+    ensemble.figure(index, "digest_mismatches_count").parse().unwrap()
+}
+
+/// What a server has, up to date.
+fn kept(ensemble: &Ensemble, index: usize) -> Vec<u8> {
+    let mut session = Session::open(ensemble.address(index), SESSION_MS).unwrap();
+    let synced = session.ask(SYNC, |out| {
+        out.text(Some("/"));
+    });
+    assert!(matches!(synced.unwrap(), Answer::Reply(0, _)));
+    session.data("/kept/safe").unwrap().unwrap()
+}
+
+/// The digests that a server remembers.
+fn digests(ensemble: &Ensemble, index: usize) -> Vec<(String, String)> {
+    let text = four_letter_word(ensemble.address(index), "hash").unwrap();
+    let pair = |line: &str| {
+        let (zxid, digest) = line.split_once(": ").unwrap();
+        (zxid.to_owned(), digest.to_owned())
+    };
+    text.lines().map(pair).collect()
+}
+
+/// Writes until there are digests of the same transactions, and compares those.
+fn until_equal_digests(ensemble: &Ensemble) {
+    let mut session = Session::open(ensemble.address(0), SESSION_MS).unwrap();
+    let deadline = Instant::now() + WITHIN;
+    for number in 0.. {
+        let of: Vec<_> = (0..ensemble.len()).map(|index| digests(ensemble, index)).collect();
+        let of_all: Vec<_> = of[0]
+            .iter()
+            .filter(|(zxid, _)| of.iter().all(|other| other.iter().any(|(one, _)| one == zxid)))
+            .collect();
+        for (zxid, digest) in &of_all {
+            for other in &of {
+                let found = other.iter().find(|(one, _)| one == zxid);
+                assert_eq!(found.map(|(_, digest)| digest), Some(digest), "at {zxid}");
+            }
+        }
+        if of_all.len() >= 2 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "no digests: {}", ensemble.outputs());
+        for part in 0..128 {
+            session.create(&format!("/after-{number}-{part}"), b"").unwrap();
+        }
+    }
+}
+
+/// Under load and idle: the one that differs is found, leaves, and is as the others again.
+#[test]
+fn a_server_whose_state_differs_is_found_and_mended() {
+    let mut ensemble = ensemble(3);
+    let from = |first: usize| (0..3).map(|index| ensemble.address((first + index) % 3)).collect();
+    let mut load = Some(Load::start((0..3).map(from), SESSION_MS));
+    for _ in 0..2 {
+        if let Some(load) = &load {
+            load.wait_for(100);
+        }
+        let victim = (ensemble.wait_for_leader(WITHIN) + 1) % 3;
+        ensemble.stop(victim, WITHIN);
+        alter(&ensemble, victim, "agreeing");
+        ensemble.spawn(victim).unwrap();
+        let said = |index: usize, text: &str| ensemble.output(index).contains(text);
+        until(&ensemble, "it leaves", || said(victim, "it leaves service"));
+        until(&ensemble, "it begins anew", || said(victim, "this server begins anew"));
+        let leader = ensemble.wait_for_leader(WITHIN);
+        let alarm = ensemble.output(leader);
+        let alarm = alarm.lines().rfind(|line| line.contains(ALARM)).expect("an alarm").to_owned();
+        let odd = format!("odd=\"server.{}\"", victim + 1);
+        assert!(alarm.contains("ERROR") && alarm.contains("zxid=0x"), "{alarm}");
+        assert!(alarm.contains(&odd), "{alarm}");
+        assert!(mismatches(&ensemble, leader) > 0);
+        ensemble.wait_for_mode(victim, Some("follower"), WITHIN);
+        assert!(ensemble.data_dir(victim).join("rookery.damaged").exists());
+        for index in 0..3 {
+            assert_eq!(kept(&ensemble, index), KEPT, "server {index}");
+        }
+        until_equal_digests(&ensemble);
+        if let Some(load) = load.take() {
+            load.wait_for(100);
+            for mut writer in load.stop() {
+                writer.verify().unwrap();
+            }
+        }
+    }
+}
+
+/// Two servers that differ cannot tell who is right; the third can, and it is the leader that
+/// has to go.
+#[test]
+fn a_leader_whose_state_differs_gives_way_once_there_is_a_majority() {
+    let mut ensemble = ensemble(3);
+    for index in 0..3 {
+        ensemble.stop(index, WITHIN);
+    }
+    alter(&ensemble, 0, "agreeing");
+    ensemble.spawn(0).unwrap();
+    ensemble.spawn(1).unwrap();
+    let leader = ensemble.wait_for_leader(WITHIN);
+    until(&ensemble, "an alarm", || ensemble.output(leader).contains("no majority agrees"));
+    if leader != 0 {
+        hand_over_to_first(&ensemble, leader);
+        ensemble.wait_for_mode(0, Some("leader"), WITHIN);
+        until(&ensemble, "an alarm", || ensemble.output(0).contains("no majority agrees"));
+    }
+    // Both go on as they are.
+    assert_eq!(ensemble.mode(1).as_deref(), Some("follower"));
+    assert_ne!(kept(&ensemble, 0), KEPT);
+    assert_eq!(kept(&ensemble, 1), KEPT);
+
+    ensemble.spawn(2).unwrap();
+    until(&ensemble, "it begins anew", || ensemble.output(0).contains("this server begins anew"));
+    ensemble.wait_for_mode(0, Some("follower"), WITHIN);
+    for index in 0..3 {
+        assert_eq!(kept(&ensemble, index), KEPT, "server {index}");
+        let begun = ensemble.data_dir(index).join("rookery.damaged").exists();
+        assert_eq!(begun, index == 0, "server {index}");
+    }
+    until_equal_digests(&ensemble);
+}
+
+fn hand_over_to_first(ensemble: &Ensemble, leader: usize) {
+    let text = std::fs::read_to_string(ensemble.dir_of(leader).join("zoo.cfg")).unwrap();
+    let port = text.lines().find_map(|line| line.strip_prefix("admin.serverPort=")).unwrap();
+    let headers = "Content-Length: 0\r\nAuthorization: ip 127.0.0.1\r\n";
+    let (status, body) =
+        http::ask("POST", port.parse().unwrap(), "/commands/hand_over?to=1", headers).unwrap();
+    assert_eq!(status, 200, "{body}");
+}
+
+/// The stored digest is not that of what is stored: damage, found when the server starts.
+#[test]
+fn a_checkpoint_that_contradicts_its_digest_is_damage() {
+    let mut ensemble = ensemble(3);
+    let victim = (ensemble.wait_for_leader(WITHIN) + 1) % 3;
+    ensemble.stop(victim, WITHIN);
+    alter(&ensemble, victim, "contradicting");
+    ensemble.start_again(victim).unwrap();
+    let said = ensemble.output(victim);
+    assert!(said.contains("data is damaged") && said.contains("digest"), "{said}");
+    assert!(ensemble.data_dir(victim).join("rookery.damaged").exists());
+    for index in 0..3 {
+        assert_eq!(kept(&ensemble, index), KEPT, "server {index}");
+    }
+    until_equal_digests(&ensemble);
+}

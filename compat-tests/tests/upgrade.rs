@@ -1,0 +1,84 @@
+//! A rolling upgrade as `docs/operations.md` has it: one server at a time, the leader last, while
+//! clients work. No session dies, nothing acknowledged is lost, and no client waits for long.
+//!
+//! Environment: `UPGRADE_FROM` names the binary of an older version. Without it the servers
+//! change from one copy of the build under test to another: a rolling restart. That servers of
+//! two versions of the peer protocol agree on one is tested in `raft-log` (`peer/handshake.rs`).
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use compat_tests::at_work::AtWork;
+use compat_tests::ensemble::Ensemble;
+use compat_tests::load::Load;
+use compat_tests::oracle::process::{Software, four_letter_word, rookery_binary};
+
+const SESSION_MS: i32 = 30_000;
+const WITHIN: Duration = Duration::from_secs(60);
+
+#[test]
+fn servers_are_upgraded_one_after_the_other_under_load() {
+    let dir = tempfile::tempdir().unwrap();
+    let before = std::env::var_os("UPGRADE_FROM").map_or_else(
+        || {
+            let copy = dir.path().join("rookery");
+            fs::copy(rookery_binary(), &copy).unwrap();
+            copy
+        },
+        PathBuf::from,
+    );
+    let settings = [("tickTime", "1000"), ("snapCount", "1000")];
+    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let mut ensemble = Ensemble::prepare(Software::Rookery, 3, &settings).unwrap();
+    for index in 0..3 {
+        ensemble.set_program(index, Some(before.clone()));
+    }
+    ensemble.start_all().unwrap();
+    let from = |first: usize| (0..3).map(|index| ensemble.address((first + index) % 3)).collect();
+    let load = Load::start((0..3).map(from), SESSION_MS);
+    let mut kazoo = AtWork::kazoo(&ensemble);
+    load.wait_for(2000);
+    let leader = ensemble.wait_for_leader(WITHIN);
+    for index in [(leader + 1) % 3, (leader + 2) % 3, leader] {
+        // The leader hands over before it ends.
+        ensemble.stop(index, WITHIN);
+        ensemble.set_program(index, None);
+        load.wait_for(500);
+        ensemble.start_again(index).unwrap();
+        // Two versions side by side.
+        load.wait_for(2000);
+        kazoo.wait_for(20, &ensemble);
+    }
+    kazoo.take_stock(&ensemble);
+    for mut writer in load.stop() {
+        writer.verify().unwrap();
+    }
+    for index in 0..3 {
+        let said = ensemble.output(index);
+        for bad in ["unknown kind", "another version", "states of the servers differ"] {
+            assert!(!said.contains(bad), "server {index}: {said}");
+        }
+    }
+    until_equal(&ensemble);
+}
+
+/// The servers remember equal digests of their states.
+fn until_equal(ensemble: &Ensemble) {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let last = |index: usize| {
+            let text = four_letter_word(ensemble.address(index), "hash").unwrap();
+            text.lines().last().map(str::to_owned)
+        };
+        let (one, two, three) = (last(0), last(1), last(2));
+        if one.is_some() && one == two && two == three {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{one:?} {two:?} {three:?}");
+        thread::sleep(Duration::from_millis(20));
+    }
+}

@@ -1,0 +1,5 @@
+//! Clients and a server: see `rookery_fuzz::conversation`.
+
+#![no_main]
+
+rookery_fuzz::target!(conversation);
