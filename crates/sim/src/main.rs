@@ -100,8 +100,10 @@ fn until_caught(args: &Args) -> ExitCode {
         std::process::exit(1);
     }));
     for seed in args.from..args.from + args.seeds {
-        if let Some(first) = run(args.plan(seed)).violations.first() {
-            let _ = writeln!(std::io::stdout(), "caught: seed {seed}: {first}");
+        let violations = run(args.plan(seed)).violations;
+        if !violations.is_empty() {
+            let all = violations.join("; ");
+            let _ = writeln!(std::io::stdout(), "caught: seed {seed}: {all}");
             return ExitCode::FAILURE;
         }
     }

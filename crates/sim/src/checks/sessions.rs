@@ -102,11 +102,11 @@ impl Sessions {
         let is_calm = self.calm_since.is_some_and(|since| since.elapsed() > 2 * timeout + LATE);
         let silence = Clock::at_least(timeout).saturating_sub(LATE);
         let heard = self.heard.get(&session).into_iter().flatten();
-        let lately = heard.filter(|heard| {
+        let mut lately = heard.filter(|heard| {
             let age = now - **heard;
             age > LATE && age < silence
         });
-        match lately.last() {
+        match lately.next_back() {
             Some(heard) if is_calm => {
                 let ago = now - *heard;
                 let what = format!("{session} expires, of {timeout:?}, heard {ago:?} ago");

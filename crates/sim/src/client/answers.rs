@@ -133,7 +133,20 @@ impl Client {
                 self.broken(Check::Sync, &what);
             }
             Asked::Close if answer.is_ok() => self.session_ended(),
-            _ => {}
+            Asked::CreateShared
+            | Asked::CreateOwn
+            | Asked::CreateEphemeral(_)
+            | Asked::ReadGone(_)
+            | Asked::Create(..)
+            | Asked::Delete(_)
+            | Asked::Set(_)
+            | Asked::GetData(..)
+            | Asked::Exists(..)
+            | Asked::GetChildren(_)
+            | Asked::SetWatches(..)
+            | Asked::Sync
+            | Asked::Ping
+            | Asked::Close => {}
         }
         Ok(())
     }

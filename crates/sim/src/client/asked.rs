@@ -73,10 +73,12 @@ impl Asked {
 
     /// The number that goes with it, unless that is its own.
     pub(super) const fn xid(&self, next: i32) -> i32 {
-        match self {
-            Self::Ping => xid::PING,
-            Self::SetWatches(..) => xid::SET_WATCHES,
-            _ => next,
+        if matches!(self, Self::Ping) {
+            xid::PING
+        } else if matches!(self, Self::SetWatches(..)) {
+            xid::SET_WATCHES
+        } else {
+            next
         }
     }
 
