@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use compat_tests::load::Load;
-use compat_tests::oracle::process::{ServerProcess, Software, free_address};
+use compat_tests::oracle::process::{Place, ServerProcess, Software, free_address};
 use compat_tests::raw::{Answer, Session};
 use fault_points::Failing;
 use tempfile::TempDir;
@@ -37,13 +37,8 @@ impl Lone {
     }
 
     fn spawn(&mut self) -> &mut ServerProcess {
-        let spawned = ServerProcess::spawn_at(
-            Software::Faulty,
-            self.dir.path(),
-            self.address,
-            None,
-            &settings(),
-        );
+        let (dir, place) = (self.dir.path(), Place::here(self.address));
+        let spawned = ServerProcess::spawn_at(Software::Faulty, dir, &place, &settings());
         self.process.insert(spawned.unwrap())
     }
 
