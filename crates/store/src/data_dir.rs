@@ -140,12 +140,14 @@ impl DataDir {
     /// # Errors
     /// What the system says.
     pub fn free_bytes(&self) -> io::Result<u64> {
-        let free = |path: &Path| -> io::Result<u64> {
-            let stat = rustix::fs::statvfs(path)?;
-            Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
-        };
-        Ok(free(&self.data)?.min(free(&self.log)?))
+        Ok(free_bytes_of(&self.data)?.min(free_bytes_of(&self.log)?))
     }
+}
+
+/// Bytes that this user may still write to the file system that a path is on.
+pub(crate) fn free_bytes_of(path: &Path) -> io::Result<u64> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 impl Identity {

@@ -12,11 +12,11 @@ use parking_lot::Mutex;
 use raft_log::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, Direction, IteratorMode, ReadOptions, WriteBatch,
-    WriteOptions,
+    WriteOptions, properties::CUR_SIZE_ACTIVE_MEM_TABLE,
 };
 
 use crate::{
-    data_dir::{DataDir, DirLock},
+    data_dir::{DataDir, DirLock, free_bytes_of},
     error::StoreError,
     mark::{Mark, MarkFile},
     options, value,
@@ -32,6 +32,11 @@ const FILLER: &str = "default";
 const FILLER_BYTES: usize = 256 << 10;
 /// Files are only filled when there is more room than this, in bytes.
 const ROOM_FOR_FILLER: u64 = 128 << 20;
+/// With less room than this, in bytes, what is in memory only goes to a table while there is
+/// room for one: as much as a server leaves that turns writes away.
+const TABLE_BELOW: u64 = 64 << 20;
+/// As much, in bytes, may stay in memory only.
+const LITTLE: u64 = 1 << 20;
 /// The one in use and the next.
 const FILES_TO_WRITE_INTO: usize = 2;
 const COMMITTED: &[u8] = b"committed";
@@ -299,6 +304,23 @@ impl RocksLog {
         Ok((batch, kept))
     }
 
+    /// Whoever starts this server again on a full disk, to make room, needs room for a table of
+    /// what RocksDB finds in the log's files. So there must not be much in them by then.
+    fn leave_little_to_recover(&self) {
+        let room = 2 * options::LOG_TABLE_BYTES as u64..TABLE_BELOW;
+        if !free_bytes_of(&self.path).is_ok_and(|free_bytes| room.contains(&free_bytes)) {
+            return;
+        }
+        let in_memory = self.db.property_int_value_cf(self.family(LOG), CUR_SIZE_ACTIVE_MEM_TABLE);
+        if in_memory.ok().flatten().is_none_or(|bytes| bytes < LITTLE) {
+            return;
+        }
+        let flushed = self.db.flush_cf(self.family(LOG));
+        if let Err(error) = flushed {
+            tracing::warn!(%error, "the log's table was not written to an almost full disk");
+        }
+    }
+
     fn write_group(&self, writer: &mut Writer, group: &[LogOp], sync: bool) -> io::Result<()> {
         let before = Mark { last: writer.last, vote: writer.vote };
         let (batch, kept) = self.batch(group, writer)?;
@@ -378,11 +400,16 @@ impl LogDisk for RocksLog {
     fn rest(&self) -> io::Result<()> {
         let mut writer = self.writer.lock();
         let now = writer.now();
-        if writer.has_failed || writer.marked_last == writer.last {
+        if writer.has_failed {
             return Ok(());
         }
-        reach(Point::MarkRest)?;
-        writer.write_mark(now)
+        if writer.marked_last != writer.last {
+            reach(Point::MarkRest)?;
+            writer.write_mark(now)?;
+        }
+        drop(writer);
+        self.leave_little_to_recover();
+        Ok(())
     }
 
     fn read(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<StoredEntry>> {
