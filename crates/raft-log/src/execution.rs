@@ -3,8 +3,8 @@
 //!
 //! A simulation calls [`simulate`] on its thread, which must run a single-threaded tokio
 //! runtime with a paused clock. Everything that is started there from then on stays there:
-//! the raft thread and the log thread become tasks, work for other threads is done on the
-//! spot, and chance comes from the seed. What is started on other threads is not concerned.
+//! the raft thread and the log thread become tasks, work for other threads is done by the
+//! task that wants it, after some time, and chance comes from the seed. What is started on other threads is not concerned.
 
 use std::{
     cell::{Cell, RefCell},
@@ -16,7 +16,11 @@ use std::{
 
 use openraft::AsyncRuntime;
 use openraft_rt_tokio::TokioRuntime;
-use rand::{SeedableRng, TryRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, TryRng, rngs::StdRng};
+
+/// What work on another thread takes at the most in a simulation: as a checkpoint of some
+/// megabytes.
+const OFF_THREAD_MICROS_MAX: u64 = 30_000;
 
 thread_local! {
     static SIMULATED: Cell<bool> = const { Cell::new(false) };
@@ -41,9 +45,19 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     if is_simulated() {
+        // Other things happen meanwhile, there as here.
+        tokio::time::sleep(some_time()).await;
         return Ok(work());
     }
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
+}
+
+/// How long work on another thread takes in a simulation.
+fn some_time() -> Duration {
+    let micros = CHANCE.with_borrow_mut(|chance| {
+        chance.as_mut().map_or(0, |chance| chance.random_range(0..OFF_THREAD_MICROS_MAX))
+    });
+    Duration::from_micros(micros)
 }
 
 /// A thread of its own, or the task that stands for it in a simulation.

@@ -1,6 +1,7 @@
 //! Runs seeds: `sim --from 1 --seeds 1000`, or one of them again, with all it says: `sim --seed 7`.
 
 use std::{
+    collections::BTreeSet,
     io::Write,
     process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
@@ -102,16 +103,23 @@ fn until_caught(args: &Args) -> ExitCode {
     for seed in args.from..args.from + args.seeds {
         let violations = run(args.plan(seed)).violations;
         if !violations.is_empty() {
-            let all = violations.join("; ");
-            let _ = writeln!(std::io::stdout(), "caught: seed {seed}: {all}");
+            let _ = writeln!(std::io::stdout(), "caught: seed {seed}: {}", in_short(&violations));
             return ExitCode::FAILURE;
         }
     }
     ExitCode::SUCCESS
 }
 
+/// The first violation of each check: one wrong answer often makes hundreds.
+fn in_short(violations: &[String]) -> String {
+    let check = |violation: &str| violation.split_inclusive(']').next().map(str::to_owned);
+    let mut seen = BTreeSet::new();
+    let first = violations.iter().filter(|violation| seen.insert(check(violation)));
+    first.map(String::as_str).collect::<Vec<_>>().join("; ")
+}
+
 fn summary(seed: u64, outcome: &Outcome) -> String {
     let Outcome { counts, simulated, fingerprint, violations, .. } = outcome;
-    let verdict = if violations.is_empty() { "fine".to_owned() } else { violations.join("; ") };
+    let verdict = if violations.is_empty() { "fine".to_owned() } else { in_short(violations) };
     format!("seed {seed}: {counts:?}, {simulated:.0?}, {fingerprint:016x}: {verdict}")
 }

@@ -52,6 +52,8 @@ pub struct Client {
     number: i64,
     next_xid: i32,
     created: u64,
+    /// Sessions that it has left behind.
+    left_behind: u64,
     own: Option<Own>,
     session: SessionId,
     /// The highest zxid of a reply of this session.
@@ -75,6 +77,7 @@ impl Client {
             number,
             next_xid: 1,
             created: 0,
+            left_behind: 0,
             own: None,
             session: SessionId::NONE,
             seen: Zxid::ZERO,
@@ -102,6 +105,8 @@ impl Client {
                 0 => sleep(self.chance.millis(5000..9000)).await,
                 1 if self.session != SessionId::NONE => {
                     self.cluster.history.abandoned(self.session);
+                    self.left_behind += 1;
+                    self.own = None;
                     // Its ephemerals will go, some time.
                     self.ephemerals.clear();
                     self.uncertain.clear();
@@ -117,8 +122,13 @@ impl Client {
         self.cluster.history.broken(check, &format!("client {number}, session {session}: {what}"));
     }
 
+    /// Its own znode. What a session that it has left behind still has under way may come later
+    /// than what the next one reads, so each of its lives has another.
     fn own_path(&self) -> String {
-        format!("/own-{}", self.number)
+        match self.left_behind {
+            0 => format!("/own-{}", self.number),
+            left_behind => format!("/own-{}-{left_behind}", self.number),
+        }
     }
 
     /// The connection is gone: what was not answered may have happened.
