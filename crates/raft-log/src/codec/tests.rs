@@ -110,13 +110,18 @@ fn a_multi_within_a_multi_is_refused() {
     assert_eq!(decode(&bytes), Err(CodecError::Nested));
 }
 
-/// It is read as an empty list, and so it must be counted: else one entry of a few bytes would
-/// be two thousand million commands, and a checkpoint due at once.
+/// Else one entry of a few bytes would be two thousand million commands, and a checkpoint due at
+/// once. A batch's own number is read as that of an empty list, or refused.
 #[test]
 fn a_negative_number_of_commands_counts_as_none() {
     for count in [-1_i32, -2, i32::MIN] {
         let (mut bytes, _) = entry(vec![]);
-        bytes[COMMANDS_AT..].copy_from_slice(&count.to_be_bytes());
+        bytes[BATCH_COMMANDS_AT..].copy_from_slice(&count.to_be_bytes());
+        let read = decode(&bytes).map_or(0, |batches| batches[0].commands.len());
+        assert_eq!(read, 0, "{count}");
         assert_eq!(count_commands(&bytes), 0, "{count}");
+        bytes[COMMANDS_AT..BATCHES_AT].copy_from_slice(&count.to_be_bytes());
+        assert_eq!(count_commands(&bytes), 0, "{count}");
+        assert!(decode(&bytes).is_err(), "{count}");
     }
 }
