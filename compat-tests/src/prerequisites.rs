@@ -145,7 +145,7 @@ pub fn build_go(to: &Path) -> Result<PathBuf, Missing> {
     go.current_dir(package_dir().join("clients/go"));
     // Not stamped with the version of the checkout, which may be none.
     go.args(["build", "-buildvcs=false", "-o"]).arg(&program).arg(".");
-    let how = "install golang-go; it must be able to fetch modules from proxy.golang.org";
+    let how = "install golang-go; it must be able to fetch modules";
     done("the compiled judge of histories", how, go.output())?;
     Ok(program)
 }
