@@ -98,7 +98,7 @@ const HOLD_MAX: Duration = Duration::from_millis(1);
 struct Asked {
     prev: Option<LogId>,
     last: Option<LogId>,
-    /// Whether it is answered by the answer to the next one: it was not sent.
+    /// Whether it is answered by the answer to the next one, which was sent in its place.
     rides: bool,
 }
 
@@ -185,10 +185,9 @@ impl<S: Stream<Item = AppendEntriesRequest<Types>> + Send + Unpin> Sending<'_, S
                     None => std::future::pending().await,
                 }
             };
-            let waits = self.asked.iter().any(|asked| !asked.rides);
             tokio::select! {
                 biased;
-                frame = timeout(ANSWER_MAX, session.reader.next()), if waits => {
+                frame = timeout(ANSWER_MAX, session.reader.next()), if !self.asked.is_empty() => {
                     let frame = frame.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
                     let answer = frame.and_then(|frame| {
                         read_append_reply(&frame.expect(Kind::AppendReply)?.record()?)
