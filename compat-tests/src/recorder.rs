@@ -37,10 +37,6 @@ const ANY: i32 = -1;
 const KEYS: u64 = 5;
 /// Operations of all clients until other keys are used.
 const KEYS_CHANGE_AFTER: u64 = 2000;
-/// Between two attempts to connect.
-const PAUSE: Duration = Duration::from_millis(10);
-/// How long no server at all may be found.
-const WITHIN: Duration = Duration::from_secs(60);
 
 /// What clients of one recording share.
 #[derive(Debug)]
@@ -164,23 +160,10 @@ impl Recorder {
         self.history
     }
 
-    /// Re-attaches; never to be refused, whatever the servers went through.
     fn attach(&mut self) -> Session {
-        let deadline = Instant::now() + WITHIN;
         let mut handshake = Handshake::resume(self.session_ms, &self.welcome);
         handshake.last_zxid_seen = self.zxid_seen;
-        loop {
-            match Session::open_with(self.servers[0], &handshake) {
-                Ok(session) => return session,
-                Err(error) => {
-                    let lost = error.to_string().contains("the session was refused");
-                    assert!(!lost, "client {}: the session was lost", self.number);
-                    assert!(Instant::now() < deadline, "client {}: {error}", self.number);
-                    self.servers.rotate_left(1);
-                    thread::sleep(PAUSE);
-                }
-            }
-        }
+        Session::resume_anywhere(&mut self.servers, &handshake, &format!("client {}", self.number))
     }
 
     fn work(&mut self, session: &mut Session) -> io::Result<()> {

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::raw::{Answer, Handshake, Incoming, Reader, Session, Welcome, put_create};
 
@@ -14,8 +14,6 @@ use crate::raw::{Answer, Handshake, Incoming, Reader, Session, Welcome, put_crea
 const WINDOW: u64 = 16;
 /// How long anything may take.
 const WITHIN: Duration = Duration::from_secs(60);
-/// Between two attempts to connect.
-const PAUSE: Duration = Duration::from_millis(5);
 
 const CREATE: i32 = 1;
 const GET_DATA: i32 = 4;
@@ -166,23 +164,10 @@ impl Writer {
         self
     }
 
-    /// Re-attaches; never to be refused, whatever the servers went through.
     fn attach(&mut self) -> Session {
-        let deadline = Instant::now() + WITHIN;
         let mut handshake = Handshake::resume(self.session_ms, &self.welcome);
         handshake.last_zxid_seen = self.zxid_seen;
-        loop {
-            match Session::open_with(self.servers[0], &handshake) {
-                Ok(session) => return session,
-                Err(error) => {
-                    let lost = error.to_string().contains("the session was refused");
-                    assert!(!lost, "{}: the session was lost: {error}", self.folder);
-                    assert!(Instant::now() < deadline, "{}: {error}", self.folder);
-                    self.servers.rotate_left(1);
-                    thread::sleep(PAUSE);
-                }
-            }
-        }
+        Session::resume_anywhere(&mut self.servers, &handshake, &self.folder)
     }
 
     fn write_until_closed(

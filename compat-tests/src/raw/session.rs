@@ -2,9 +2,15 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::{Handshake, Incoming, RawConnection, Reader, Welcome, Writer};
+
+/// How long servers may take to be found again.
+const FOUND_WITHIN: Duration = Duration::from_secs(60);
+/// Between two attempts to find one.
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What came of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +63,25 @@ impl Session {
             Greeting::Closed | Greeting::Other(_) => {
                 Err(io::Error::other("no answer to the handshake"))
             }
+        }
+    }
+
+    /// Goes on with a session at whichever server takes it, the first of them if that does; the
+    /// one that did is the first afterwards. `who` says in a failure whose session it is.
+    ///
+    /// # Panics
+    /// When the session is refused, which it must never be whatever the servers went through,
+    /// or no server is found for a minute.
+    pub fn resume_anywhere(servers: &mut [SocketAddr], handshake: &Handshake, who: &str) -> Self {
+        let deadline = Instant::now() + FOUND_WITHIN;
+        loop {
+            match Self::greet(servers[0], handshake) {
+                Ok(Greeting::Granted(session)) => return session,
+                Ok(Greeting::Refused(_)) => panic!("{who}: the session was lost"),
+                other => assert!(Instant::now() < deadline, "{who}: no server: {:?}", other.err()),
+            }
+            servers.rotate_left(1);
+            thread::sleep(PAUSE);
         }
     }
 
