@@ -150,6 +150,10 @@ fn what_a_server_does_not_start_with() {
         "minSessionTimeout=50\nmaxSessionTimeout=40",
         "client.portUnification=true",
         "electionAlg=1",
+        "group.1=1:2:3",
+        "weight.1=1\nweight.2=3",
+        "sslQuorum=true",
+        "quorum.auth.serverRequireSasl=true",
         "sessionRequireClientSASLAuth=true",
         "enforce.auth.enabled=true",
         "enforce.auth.enabled=true\nenforce.auth.schemes=digest, x509",
@@ -171,6 +175,10 @@ fn what_a_server_does_not_start_with() {
         minSessionTimeout (50 ms) must not be larger than maxSessionTimeout (40 ms)
         zoo.cfg:3: client.portUnification: TLS is not offered by this release
         zoo.cfg:3: electionAlg: ZooKeeper has no other election than 3, either
+        zoo.cfg:3: group.1: every participant has one vote, and a majority of them decides
+        zoo.cfg:4: weight.2: every participant has one vote, and a majority of them decides
+        zoo.cfg:3: sslQuorum: servers talk to each other in the clear in this release: keep their ports private
+        zoo.cfg:3: quorum.auth.serverRequireSasl: servers do not authenticate each other in this release: keep their ports private
         authentication with the scheme sasl is enforced, but not available
         enforce.auth.schemes is not set: enforce.auth.enabled is true
         authentication with the scheme x509 is enforced, but not available

@@ -59,6 +59,8 @@ pub(super) const KEYS: &[Key] = &[
     ignored("kerberos.removeHostFromPrincipal", Text, NO_SASL),
     ignored("kerberos.removeRealmFromPrincipal", Text, NO_SASL),
     ignored("kerberos.canonicalizeHostNames", Text, NO_SASL),
+    ignored("kerberos.minReLoginTimeMs", Text, NO_SASL),
+    ignored("kinit", Text, NO_SASL),
     ignored("security.auth_to_local", Text, NO_SASL),
     ignored("server.realm", Text, NO_SASL),
     ignored("letAnySaslUserDoX", Text, NO_SASL),

@@ -1,5 +1,8 @@
 //! Ensembles: who the members are, and much that ZooKeeper's own protocol between servers
-//! needs and Rookery's does not. None of it may stop a server.
+//! needs and Rookery's does not.
+//!
+//! What only tunes never stops a server. What asks for another quorum, or for a peer that
+//! proves who it is, does: a server that starts without it would be less safe than asked.
 
 use super::{
     Form::{Bool, Int, Long, Text},
@@ -9,6 +12,7 @@ use super::{
 const PEERS: &str = "concerns ZooKeeper's own protocol between servers";
 const QUORUM_SASL: &str =
     "servers do not authenticate each other in this release: keep their ports private";
+const QUORUMS: &str = "every participant has one vote, and a majority of them decides";
 
 pub(super) const KEYS: &[Key] = &[
     honoured(
@@ -17,8 +21,8 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "members; `myid` in the data directory says which of them this is; with one participant the server runs alone, with its client address",
     ),
-    ignored("group.*", Text, "every participant has one vote"),
-    ignored("weight.*", Text, "every participant has one vote"),
+    refused("group.*", Text, &[], QUORUMS),
+    refused("weight.*", Text, &["1"], QUORUMS),
     honoured(
         "dynamicConfigFile",
         Text,
@@ -61,6 +65,9 @@ pub(super) const KEYS: &[Key] = &[
     meaningless("leader.closeSocketAsync", Text, PEERS),
     meaningless("learner.closeSocketAsync", Text, PEERS),
     meaningless("learner.asyncSending", Text, PEERS),
+    meaningless("leader.ackLoggingFrequency", Text, PEERS),
+    meaningless("follower.skipLearnerRequestToNextProcessor", Text, PEERS),
+    meaningless("observerMaster.sizeLimit", Text, PEERS),
     meaningless("forward_learner_requests_to_commit_processor_disabled", Text, PEERS),
     meaningless("observer.reconnectDelayMs", Text, PEERS),
     meaningless("observer.election.DelayMs", Text, PEERS),
@@ -82,8 +89,8 @@ pub(super) const KEYS: &[Key] = &[
     ),
     ignored("oraclePath", Text, "a majority decides"),
     ignored("quorum.auth.enableSasl", Bool, QUORUM_SASL),
-    ignored("quorum.auth.learnerRequireSasl", Bool, QUORUM_SASL),
-    ignored("quorum.auth.serverRequireSasl", Bool, QUORUM_SASL),
+    refused("quorum.auth.learnerRequireSasl", Bool, &["false"], QUORUM_SASL),
+    refused("quorum.auth.serverRequireSasl", Bool, &["false"], QUORUM_SASL),
     ignored("quorum.auth.kerberos.servicePrincipal", Text, QUORUM_SASL),
     ignored("quorum.auth.learner.saslLoginContext", Text, QUORUM_SASL),
     ignored("quorum.auth.server.saslLoginContext", Text, QUORUM_SASL),

@@ -20,8 +20,7 @@ pub enum Standing {
     Alias(&'static str),
     /// Taken, without effect: a warning names it, for its user may count on it.
     Ignored,
-    /// Taken silently: it tunes machinery that this server does not have, or has meaning
-    /// for ensembles only.
+    /// Taken silently: it tunes machinery that this server does not have.
     Meaningless,
     /// The server does not start with it, for it would do something else than asked.
     Refused {

@@ -6,6 +6,8 @@ use super::{
 };
 
 const NO_TLS: &str = "TLS is not offered by this release";
+const NO_PEER_TLS: &str =
+    "servers talk to each other in the clear in this release: keep their ports private";
 
 pub(super) const KEYS: &[Key] = &[
     meaningless("serverCnxnFactory", Text, "there is one implementation"),
@@ -29,12 +31,12 @@ pub(super) const KEYS: &[Key] = &[
     ignored("ssl.context.supplier.class", Text, NO_TLS),
     ignored("ssl.handshakeDetectionTimeoutMillis", Text, NO_TLS),
     meaningless("ssl.sslProvider", Text, "concerns the JVM's cryptography"),
-    ignored("ssl.quorum.*", Text, "a single server has no peers"),
+    ignored("ssl.quorum.*", Text, NO_PEER_TLS),
     ignored("client.certReload", Text, NO_TLS),
     refused("client.portUnification", Text, &["false"], NO_TLS),
-    meaningless("sslQuorum", Bool, "a single server has no peers"),
-    meaningless("portUnification", Bool, "a single server has no peers"),
-    meaningless("sslQuorumReloadCertFiles", Bool, "a single server has no peers"),
+    refused("sslQuorum", Bool, &["false"], NO_PEER_TLS),
+    refused("portUnification", Bool, &["false"], NO_PEER_TLS),
+    ignored("sslQuorumReloadCertFiles", Bool, NO_PEER_TLS),
     ignored("netty.server.outstandingHandshake.limit", Text, NO_TLS),
     ignored("netty.server.earlyDropSecureConnectionHandshakes", Text, NO_TLS),
     meaningless("netty.advancedFlowControl.enabled", Text, "there is no Netty"),

@@ -65,6 +65,7 @@ pub(super) const MACHINERY: &[Key] = &[
     meaningless("messageTracker.BufferSize", Text, "packets are not tracked"),
     meaningless("messageTracker.Enabled", Text, "packets are not tracked"),
     meaningless("jmx.log4j.disable", Text, "there is no JMX"),
+    meaningless("jmx.log4j.mbean", Text, "there is no JMX"),
 ];
 
 pub(super) const CLIENT: &[Key] = &[
