@@ -20,6 +20,10 @@ use super::bytes::{Reader, Writer};
 /// The first byte of every value.
 const VERSION: u8 = 1;
 
+/// The highest zxid of a state that is loaded: a negative one, or one so near the end that
+/// nothing could follow, was never any server's.
+const ZXID_STORED_MAX: i64 = i64::MAX - (1 << 31);
+
 /// What a key names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Key {
@@ -213,8 +217,9 @@ pub(super) fn encode_meta(meta: &Meta) -> Box<[u8]> {
 }
 
 pub(super) fn decode_meta(input: &mut Reader<'_>) -> Option<Meta> {
+    let zxid = Some(input.i64()?).filter(|zxid| (0..=ZXID_STORED_MAX).contains(zxid))?;
     let mut meta = Meta {
-        zxid: Zxid(input.i64()?),
+        zxid: Zxid(zxid),
         term: input.u64()?,
         nodes: input.u64()?,
         digest: input.u64()?,

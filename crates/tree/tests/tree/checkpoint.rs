@@ -223,9 +223,31 @@ fn a_list_under_the_id_of_everybodys_rights_is_refused() {
     let mut stored = example();
     let (key, value) = stored.iter().find(|(key, _)| key[0] == b'a').expect("a list");
     let (id_0, payload) = ([&key[..1], &[0; 4]].concat(), &value[..value.len() - 4]);
-    let sum = crc32fast::hash(&[&id_0, payload].concat()).to_be_bytes();
-    let value = [payload, &sum].concat();
+    let value = summed(&id_0, payload);
     stored.insert(id_0.clone(), value);
-    let refused = LoadError::Value { key: id_0.into(), reason: "the fields do not fit the value" };
-    assert_eq!(load(&stored).err(), Some(refused));
+    assert_eq!(load(&stored).err(), Some(unfitting(id_0)));
+}
+
+/// One checkpoint with the zxid -1 made the next write stop the server.
+#[test]
+fn a_zxid_that_nothing_can_follow_is_refused() {
+    for zxid in [-1, i64::MIN, i64::MAX] {
+        let mut stored = example();
+        let (key, value) = stored.iter().find(|(key, _)| key[0] == b'm').expect("the meta record");
+        let (key, mut payload) = (key.clone(), value[..value.len() - 4].to_vec());
+        payload[1..9].copy_from_slice(&i64::to_be_bytes(zxid));
+        let value = summed(&key, &payload);
+        stored.insert(key.clone(), value);
+        assert_eq!(load(&stored).err(), Some(unfitting(key)), "{zxid:#x}");
+    }
+}
+
+/// A value with the checksum that belongs to it.
+fn summed(key: &[u8], payload: &[u8]) -> Vec<u8> {
+    let sum = crc32fast::hash(&[key, payload].concat()).to_be_bytes();
+    [payload, &sum].concat()
+}
+
+fn unfitting(key: Vec<u8>) -> LoadError {
+    LoadError::Value { key: key.into(), reason: "the fields do not fit the value" }
 }
