@@ -2,7 +2,8 @@
 //! them one after the other.
 //!
 //! Each starts with the checked-in corpus (`fuzz/corpus`), so that every run is a test of what
-//! was found before, and goes on with what earlier runs kept in the target folder.
+//! was found before, and goes on with what earlier runs kept in the target folder; with a seed
+//! it does not, so that what lands does not hang on what was drawn.
 
 use std::{
     fs,
@@ -30,6 +31,11 @@ const INPUT_SECONDS_MAX: u32 = 5;
 /// and the counters.
 const PROCESS_MIB_MAX: u32 = 1024;
 
+/// In the target folder: what runs found, to begin with the next time.
+const KEPT: &str = "corpus";
+/// The same, of runs with a seed: nobody begins with it.
+const SEEDED: &str = "seeded";
+
 /// What to do with the targets.
 #[derive(Debug, Args)]
 pub(crate) struct Fuzz {
@@ -39,6 +45,10 @@ pub(crate) struct Fuzz {
     /// How long each runs, in seconds; 0 only runs the corpus.
     #[arg(long, default_value_t = 60)]
     seconds: u32,
+    /// Draw from this seed, and begin with the checked-in corpus alone: two runs try the same,
+    /// as far as the time reaches.
+    #[arg(long)]
+    seed: Option<u32>,
     /// Run one file, such as one that made it crash, and nothing else. Needs --target.
     #[arg(long, requires = "target")]
     repeat: Option<PathBuf>,
@@ -54,7 +64,7 @@ pub(crate) struct Fuzz {
 impl Fuzz {
     /// What is run before a change lands.
     pub(crate) const fn for_seconds(seconds: u32) -> Self {
-        Self { target: None, seconds, repeat: None, seeds: false, merge: false }
+        Self { target: None, seconds, seed: Some(1), repeat: None, seeds: false, merge: false }
     }
 }
 
@@ -90,7 +100,7 @@ pub(crate) fn run(root: &Path, asked: &Fuzz) -> Result<(), Problems> {
             Some(file) => repeat(&places, name, file)?,
             None if asked.seeds => seeds(&places, name)?,
             None if asked.merge => merge(&places, name)?,
-            None => one(&places, name, asked.seconds)?,
+            None => one(&places, name, asked)?,
         }
     }
     Ok(())
@@ -152,9 +162,9 @@ fn artifacts(places: &Places<'_>, name: &str) -> PathBuf {
     places.target.join("artifacts").join(name)
 }
 
-/// What earlier runs of a target kept, and its checked-in corpus.
-fn corpora(places: &Places<'_>, name: &str) -> Result<[PathBuf; 2], Problems> {
-    let folders = [places.target.join("corpus").join(name), places.fuzz.join("corpus").join(name)];
+/// Where a target keeps what it finds, and its checked-in corpus.
+fn corpora(places: &Places<'_>, name: &str, kept: &str) -> Result<[PathBuf; 2], Problems> {
+    let folders = [places.target.join(kept).join(name), places.fuzz.join("corpus").join(name)];
     for folder in folders.iter().chain([&artifacts(places, name)]) {
         fs::create_dir_all(folder)
             .map_err(|error| vec![format!("{}: {error}", folder.display())])?;
@@ -163,14 +173,22 @@ fn corpora(places: &Places<'_>, name: &str) -> Result<[PathBuf; 2], Problems> {
 }
 
 /// Runs one target for a while.
-fn one(places: &Places<'_>, name: &str, seconds: u32) -> Result<(), Problems> {
-    let corpora = corpora(places, name)?;
+fn one(places: &Places<'_>, name: &str, asked: &Fuzz) -> Result<(), Problems> {
     let mut program = program(places, name);
-    program.arg("-print_final_stats=1").args(&corpora);
-    if seconds == 0 {
+    program.arg("-print_final_stats=1");
+    let kept = if let Some(seed) = asked.seed {
+        program.arg(format!("-seed={seed}"));
+        // What an earlier run left would be another beginning; an error says it left nothing.
+        let _ = fs::remove_dir_all(places.target.join(SEEDED).join(name));
+        SEEDED
+    } else {
+        KEPT
+    };
+    program.args(&corpora(places, name, kept)?);
+    if asked.seconds == 0 {
         program.arg("-runs=0");
     } else {
-        program.arg(format!("-max_total_time={seconds}"));
+        program.arg(format!("-max_total_time={}", asked.seconds));
     }
     let output = program.output().map_err(|error| vec![format!("{name}: {error}")])?;
     let log = String::from_utf8_lossy(&output.stderr);
@@ -228,7 +246,7 @@ fn seeds(places: &Places<'_>, name: &str) -> Result<(), Problems> {
 
 /// Adds to the checked-in corpus what it does not reach.
 fn merge(places: &Places<'_>, name: &str) -> Result<(), Problems> {
-    let [found, checked_in] = corpora(places, name)?;
+    let [found, checked_in] = corpora(places, name, KEPT)?;
     succeed(name, program(places, name).arg("-set_cover_merge=1").arg(checked_in).arg(found))
 }
 
