@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -79,7 +79,22 @@ impl Ensemble {
         settings: &[(String, String)],
         lines: Lines,
     ) -> Result<Self, ProcessError> {
-        let mut ensemble = Self::prepare_at(software, &here(count), 0, settings, lines)?;
+        Self::start_below(&std::env::temp_dir(), software, count, settings, lines)
+    }
+
+    /// As [`Self::start_described`], with all data in a directory below `parent`.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start_below(
+        parent: &Path,
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+        lines: Lines,
+    ) -> Result<Self, ProcessError> {
+        let dir = TempDir::with_prefix_in("ensemble-", parent).map_err(failed("a directory"))?;
+        let mut ensemble = Self::prepare_at(software, &here(count), 0, settings, (lines, dir))?;
         ensemble.start_all()?;
         Ok(ensemble)
     }
@@ -96,7 +111,8 @@ impl Ensemble {
         let places: Vec<Host> = (0..hosts.len())
             .map(|index| (hosts.address(index), Some(hosts.name(index).to_owned())))
             .collect();
-        let mut ensemble = Self::prepare_at(software, &places, 0, settings, Lines::Peers)?;
+        let dir = TempDir::with_prefix("ensemble-").map_err(failed("a directory"))?;
+        let mut ensemble = Self::prepare_at(software, &places, 0, settings, (Lines::Peers, dir))?;
         ensemble.start_all()?;
         Ok(ensemble)
     }
@@ -140,7 +156,8 @@ impl Ensemble {
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
         let places = here(participants + observers);
-        Self::prepare_at(software, &places, observers, settings, Lines::Peers)
+        let dir = TempDir::with_prefix("ensemble-").map_err(failed("a directory"))?;
+        Self::prepare_at(software, &places, observers, settings, (Lines::Peers, dir))
     }
 
     /// The same, with each server at an address and in a network namespace of its own.
@@ -149,9 +166,8 @@ impl Ensemble {
         places: &[Host],
         observers: usize,
         settings: &[(String, String)],
-        lines: Lines,
+        (lines, dir): (Lines, TempDir),
     ) -> Result<Self, ProcessError> {
-        let dir = TempDir::with_prefix("ensemble-").map_err(failed("a directory"))?;
         let mut settings = settings.to_vec();
         for (key, value) in [("initLimit", "10"), ("syncLimit", "5")] {
             settings.push((key.to_owned(), value.to_owned()));

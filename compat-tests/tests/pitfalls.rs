@@ -56,7 +56,7 @@ impl Server {
     fn row(&self, row: &str) -> String {
         let (script, _) = row.split_once("----").unwrap();
         let program = Program::parse(script).unwrap();
-        let observations = run(&program, self.0.address()).unwrap();
+        let observations = run(&program, &[self.0.address()]).unwrap().observations;
         format!("{script}----\n{}", render(&observations))
     }
 

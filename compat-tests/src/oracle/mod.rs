@@ -14,9 +14,16 @@ mod render;
 mod run;
 mod servers;
 pub mod shrink;
+mod sweep;
+mod table;
+mod tally;
+pub mod worlds;
 
 pub use compare::{Difference, compare};
 pub use observation::{Event, Observation, Value};
 pub use render::render;
-pub use run::{RunError, Runner, run};
-pub use servers::{Pair, PairError, super_user};
+pub use run::{Ran, RunError, Runner, run};
+pub use servers::{Pair, PairError, Servers, super_user};
+pub use sweep::{Finding, Sweep};
+pub use table::{TableError, listed, names, rewrite, table};
+pub use tally::{Outcomes, Tally};

@@ -7,18 +7,26 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use super::decode::{self, Header};
 use super::observation::{Event, Observation, Value};
+use super::tally::Tally;
 use crate::raw::{Handshake, Incoming, Malformed, RawConnection, Reader, Welcome};
 use crate::script::catalogue;
 use crate::script::{Action, Connect, Password, Program, Request, SeenZxid};
 
 /// How long an answer may take. Only a broken server is as slow as this.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
+/// Between two attempts at a server that is behind.
+const PAUSE: Duration = Duration::from_millis(5);
 /// A zxid that no server reaches.
 const ZXID_AHEAD: i64 = 1 << 62;
+/// The session that is asked for when a connection has none.
+const SESSION_OF_NOBODY: i64 = 0x0177_7777_7777_7777;
+/// How a handshake that is refused is counted: as the session's end, which it means.
+const REFUSED: i32 = -112;
 
 /// A program that cannot be run.
 #[derive(Debug, thiserror::Error)]
@@ -31,9 +39,18 @@ pub enum RunError {
     NoConnection(String),
 }
 
+/// What came of a program.
+#[derive(Debug, Default)]
+pub struct Ran {
+    /// Everything that the servers did, in the order in which it was read.
+    pub observations: Vec<Observation>,
+    /// What was asked, and with what outcome.
+    pub tally: Tally,
+}
+
 /// Runs a program from its first step to its last, then closes what it left open.
-pub fn run(program: &Program, server: SocketAddr) -> Result<Vec<Observation>, RunError> {
-    let mut runner = Runner::new(server);
+pub fn run(program: &Program, servers: &[SocketAddr]) -> Result<Ran, RunError> {
+    let mut runner = Runner::new(servers);
     for step in &program.steps {
         runner.step(&step.connection, &step.action)?;
     }
@@ -43,10 +60,10 @@ pub fn run(program: &Program, server: SocketAddr) -> Result<Vec<Observation>, Ru
 /// A program under way.
 #[derive(Debug)]
 pub struct Runner {
-    server: SocketAddr,
+    servers: Vec<SocketAddr>,
     step: usize,
     clients: BTreeMap<String, Client>,
-    observations: Vec<Observation>,
+    ran: Ran,
 }
 
 /// A named connection; the name outlives the socket.
@@ -65,13 +82,18 @@ struct Client {
 
 impl Runner {
     /// No connections yet.
-    pub const fn new(server: SocketAddr) -> Self {
-        Self { server, step: 0, clients: BTreeMap::new(), observations: Vec::new() }
+    pub fn new(servers: &[SocketAddr]) -> Self {
+        Self {
+            servers: servers.to_vec(),
+            step: 0,
+            clients: BTreeMap::new(),
+            ran: Ran::default(),
+        }
     }
 
     /// Runs one step.
     pub fn step(&mut self, name: &str, action: &Action) -> Result<&[Observation], RunError> {
-        let first_new = self.observations.len();
+        let first_new = self.ran.observations.len();
         match action {
             Action::Connect(connect) => self.connect(name, connect)?,
             Action::Request(request) => {
@@ -92,23 +114,25 @@ impl Runner {
             Action::Drop => self.client(name)?.socket = None,
         }
         self.step += 1;
-        Ok(&self.observations[first_new..])
+        Ok(&self.ran.observations[first_new..])
     }
 
     /// Reads the events that have not been read, and closes the sessions that are open.
-    pub fn finish(mut self) -> Result<Vec<Observation>, RunError> {
+    pub fn finish(mut self) -> Result<Ran, RunError> {
         let names: Vec<String> = self.clients.keys().cloned().collect();
-        let ping = Action::Request(request_named("ping"));
+        // What another server did is known to be here only once a sync has been answered.
+        let last = if self.servers.len() == 1 { "ping" } else { "sync" };
+        let last = Action::Request(request_named(last));
         for name in &names {
             if self.client(name)?.socket.is_some() {
-                self.step(name, &ping)?;
+                self.step(name, &last)?;
             }
         }
-        let observations = std::mem::take(&mut self.observations);
+        let ran = std::mem::take(&mut self.ran);
         for name in &names {
             self.close_session(name)?;
         }
-        Ok(observations)
+        Ok(ran)
     }
 
     fn close_session(&mut self, name: &str) -> Result<(), RunError> {
@@ -126,9 +150,7 @@ impl Runner {
 
     fn connect(&mut self, name: &str, connect: &Connect) -> Result<(), RunError> {
         let handshake = self.handshake(name, connect)?;
-        let mut socket = RawConnection::open(self.server)?;
-        socket.send_frame(&handshake.encode())?;
-        let answer = socket.read_frame(ANSWER_WITHIN)?;
+        let (socket, answer) = self.shake_hands(&handshake, connect)?;
         let before = self.clients.remove(name);
         let mut client = Client {
             socket: Some(socket),
@@ -142,6 +164,7 @@ impl Runner {
         match answer {
             Incoming::Frame(payload) => match Welcome::decode(&payload) {
                 Ok(welcome) => {
+                    self.ran.tally.note("connect", i32::from(!welcome.is_granted()) * REFUSED);
                     self.note(name, Event::Welcome, decode::welcome(&welcome));
                     client.session = welcome.is_granted().then_some(welcome);
                 }
@@ -151,6 +174,7 @@ impl Runner {
                 client.socket = None;
                 // The session of this name, if any, lives on without the new socket.
                 client.session = before.and_then(|client| client.session);
+                self.ran.tally.note_closed("connect");
                 self.note(name, Event::Closed, Vec::new());
             }
             Incoming::Nothing => self.note(name, Event::Silence, Vec::new()),
@@ -159,15 +183,35 @@ impl Runner {
         Ok(())
     }
 
+    /// A server that has not seen yet what the client has seen turns it away, and clients come
+    /// again; that a lone server does so is noted.
+    fn shake_hands(
+        &self,
+        handshake: &Handshake,
+        connect: &Connect,
+    ) -> Result<(RawConnection, Incoming), RunError> {
+        let server = self.servers[connect.server.saturating_sub(1) % self.servers.len()];
+        let comes_again = self.servers.len() > 1 && connect.zxid == SeenZxid::Seen;
+        let deadline = Instant::now() + ANSWER_WITHIN;
+        loop {
+            let mut socket = RawConnection::open(server)?;
+            socket.send_frame(&handshake.encode())?;
+            let answer = socket.read_frame(ANSWER_WITHIN)?;
+            if answer != Incoming::Closed || !comes_again || Instant::now() > deadline {
+                return Ok((socket, answer));
+            }
+            thread::sleep(PAUSE);
+        }
+    }
+
     fn handshake(&self, name: &str, connect: &Connect) -> Result<Handshake, RunError> {
         let mut handshake = Handshake::fresh(connect.timeout_ms);
         if let Some(owner) = &connect.session {
-            let session = self
-                .clients
-                .get(owner)
-                .and_then(|client| client.session.as_ref())
-                .ok_or_else(|| RunError::NoConnection(owner.clone()))?;
-            handshake = Handshake::resume(connect.timeout_ms, session);
+            let session = self.clients.get(owner).and_then(|client| client.session.as_ref());
+            handshake = match session {
+                Some(session) => Handshake::resume(connect.timeout_ms, session),
+                None => Handshake { session_id: SESSION_OF_NOBODY, ..handshake },
+            };
         }
         handshake.protocol_version = connect.protocol;
         handshake.read_only = connect.read_only;
@@ -211,7 +255,7 @@ impl Runner {
         }
         while !self.client(name)?.pending.is_empty() {
             if !self.read_one(name, ANSWER_WITHIN)? {
-                self.client(name)?.pending.clear();
+                self.forget_pending(name)?;
             }
             if self.client(name)?.is_session_closed {
                 return self.read_until_closed(name);
@@ -224,8 +268,8 @@ impl Runner {
     /// -112, or the socket is closed before: ZooKeeper does the one or the other as it
     /// happens, so such refusals are left out.
     fn read_until_closed(&mut self, name: &str) -> Result<(), RunError> {
+        self.forget_pending(name)?;
         let client = self.client(name)?;
-        client.pending.clear();
         let Some(mut socket) = client.socket.take() else { return Ok(()) };
         loop {
             let (event, frame) = match socket.read_frame(ANSWER_WITHIN)? {
@@ -247,6 +291,14 @@ impl Runner {
             self.note(name, event, values);
             return Ok(());
         }
+    }
+
+    /// No more replies will come: the requests were answered by the end of the connection.
+    fn forget_pending(&mut self, name: &str) -> Result<(), RunError> {
+        for (_, request) in std::mem::take(&mut self.client(name)?.pending) {
+            self.ran.tally.note_closed(request.name());
+        }
+        Ok(())
     }
 
     /// Reads one frame; `false` when there is none, because of the end or of silence.
@@ -286,6 +338,7 @@ impl Runner {
             return Err(reader.malformed("reply that nobody asked for"));
         };
         let (event, values) = decode::reply(&request, &request.to_string(), header, reader)?;
+        self.ran.tally.note(request.name(), outcome(header, &values));
         self.note(name, event, values);
         Ok(())
     }
@@ -309,13 +362,23 @@ impl Runner {
 
     fn note(&mut self, name: &str, event: Event, values: Vec<(String, Value)>) {
         let connection = name.to_owned();
-        self.observations.push(Observation { step: self.step, connection, event, values });
+        self.ran.observations.push(Observation { step: self.step, connection, event, values });
     }
 
     fn note_nonsense(&mut self, name: &str, error: &Malformed, frame: &[u8]) {
         let hex: String = frame.iter().map(|byte| format!("{byte:02x}")).collect();
         self.note(name, Event::Nonsense(format!("{error}: {hex}")), Vec::new());
     }
+}
+
+/// The error of a reply: a multi that failed says it in the first element that has a reason.
+fn outcome(header: Header, values: &[(String, Value)]) -> i32 {
+    let errors = values.iter().filter(|(name, _)| name.ends_with(".err"));
+    let mut codes = errors.filter_map(|(_, value)| match value {
+        Value::Number(code) => i32::try_from(*code).ok(),
+        _ => None,
+    });
+    if header.err == 0 { codes.find(|&code| code != 0).unwrap_or(0) } else { header.err }
 }
 
 fn request_named(name: &str) -> Request {

@@ -1,15 +1,24 @@
 //! The two servers that are compared, and making them empty again between programs.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use tempfile::TempDir;
 
 use super::compare::{Difference, compare};
 use super::observation::{Event, Observation, Value};
 use super::process::{ProcessError, ServerProcess, Software};
-use super::run::{RunError, Runner, run};
+use super::run::{Ran, RunError, Runner, run};
+use super::tally::Tally;
+use crate::ensemble::{Ensemble, Lines};
 use crate::script::{Arg, Program};
 
 /// The user who is allowed everything, as an operation of a script.
 const BECOME_SUPER: &str = "cleaner auth digest super:super";
+
+/// So many deletions fit the smallest limit of a frame that is compared.
+const DELETED_AT_ONCE: usize = 30;
 
 /// The setting that makes `super:super` the superuser, who empties the tree.
 pub fn super_user() -> (String, String) {
@@ -31,64 +40,144 @@ pub enum PairError {
     NotEmptied(Software, String),
 }
 
-/// Two servers with the same settings.
+/// A lone server, or an ensemble.
+#[derive(Debug)]
+pub struct Servers {
+    /// Whose they are.
+    pub software: Software,
+    running: Running,
+}
+
+#[derive(Debug)]
+enum Running {
+    One(ServerProcess, #[expect(dead_code, reason = "deleted with this value")] TempDir),
+    Many(Ensemble),
+}
+
+impl Servers {
+    /// Starts one server, or an ensemble of `count`, on empty directories.
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, ProcessError> {
+        let mut settings = settings.to_vec();
+        settings.push(super_user());
+        let parent = scratch();
+        let running = if count == 1 {
+            let dir = TempDir::with_prefix_in("compat-", parent)
+                .map_err(|error| ProcessError::Io { what: "a directory".into(), error })?;
+            Running::One(ServerProcess::start_in(software, dir.path(), &settings)?, dir)
+        } else {
+            let lines = Lines::PeersAndClients;
+            Running::Many(Ensemble::start_below(&parent, software, count, &settings, lines)?)
+        };
+        Ok(Self { software, running })
+    }
+
+    /// Where clients connect.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        match &self.running {
+            Running::One(server, _) => vec![server.address()],
+            Running::Many(ensemble) => (0..ensemble.len()).map(|i| ensemble.address(i)).collect(),
+        }
+    }
+}
+
+/// In memory where there is such a directory: what is compared does not depend on disks, and
+/// an fsync of a real one takes longer than all else.
+fn scratch() -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() }
+}
+
+/// Two servers, or ensembles, with the same settings.
 #[derive(Debug)]
 pub struct Pair {
-    expected: (Software, ServerProcess),
-    actual: (Software, ServerProcess),
+    expected: Servers,
+    actual: Servers,
+    servers: usize,
     settings: Vec<(String, String)>,
 }
 
 impl Pair {
     /// Starts both. `actual` is Rookery, or a second ZooKeeper to test the oracle itself.
-    pub fn start(actual: Software, settings: &[(String, String)]) -> Result<Self, PairError> {
-        let mut settings = settings.to_vec();
-        settings.push(super_user());
-        let expected = ServerProcess::start(Software::ZooKeeper, &settings)?;
-        let actual = (actual, ServerProcess::start(actual, &settings)?);
-        Ok(Self { expected: (Software::ZooKeeper, expected), actual, settings })
+    ///
+    /// # Errors
+    /// When one of them does not start.
+    pub fn start(
+        actual: Software,
+        servers: usize,
+        settings: &[(String, String)],
+    ) -> Result<Self, PairError> {
+        let (expected, actual) = thread::scope(|scope| {
+            let expected = scope.spawn(|| Servers::start(Software::ZooKeeper, servers, settings));
+            let actual = Servers::start(actual, servers, settings);
+            (expected.join(), actual)
+        });
+        let expected = expected.expect("starting does not panic")?;
+        Ok(Self { expected, actual: actual?, servers, settings: settings.to_vec() })
     }
 
-    /// Runs a program on both and compares. After a difference both servers are replaced,
-    /// because what they hold is no longer the same.
-    pub fn check(&mut self, program: &Program) -> Result<Result<(), Difference>, PairError> {
-        let expected = observe(program, &self.expected)?;
-        let actual = observe(program, &self.actual)?;
-        let result = compare(&expected, &actual);
-        if result.is_err() {
-            let settings = self.settings.clone();
-            self.expected.1 = ServerProcess::start(self.expected.0, &settings)?;
-            self.actual.1 = ServerProcess::start(self.actual.0, &settings)?;
-            return Ok(result);
+    /// Runs a program on both and compares. After a difference both are replaced, because what
+    /// they hold is no longer the same.
+    ///
+    /// # Errors
+    /// When a program cannot be run at all.
+    pub fn check(&mut self, program: &Program) -> Result<Result<Tally, Difference>, PairError> {
+        let expected = observe(program, &self.expected);
+        let actual = observe(program, &self.actual);
+        let (expected, actual) = match (expected, actual) {
+            (Ok(expected), Ok(actual)) => (expected, actual),
+            (Err(error), _) | (_, Err(error)) => {
+                self.replace()?;
+                return Err(error);
+            }
+        };
+        if let Err(difference) = compare(&expected.observations, &actual.observations) {
+            self.replace()?;
+            return Ok(Err(difference));
         }
-        for (software, server) in [&self.expected, &self.actual] {
-            empty(*software, server.address())?;
+        for servers in [&self.expected, &self.actual] {
+            empty(servers)?;
         }
-        Ok(result)
+        Ok(Ok(expected.tally))
+    }
+
+    fn replace(&mut self) -> Result<(), PairError> {
+        *self = Self::start(self.actual.software, self.servers, &self.settings)?;
+        Ok(())
     }
 }
 
-fn observe(
-    program: &Program,
-    (software, server): &(Software, ServerProcess),
-) -> Result<Vec<Observation>, PairError> {
-    run(program, server.address()).map_err(|error| PairError::Run(*software, error))
+fn observe(program: &Program, servers: &Servers) -> Result<Ran, PairError> {
+    run(program, &servers.addresses()).map_err(|error| PairError::Run(servers.software, error))
 }
 
 /// Deletes all that clients made. The same deletions on both servers leave the same counters.
-fn empty(software: Software, server: SocketAddr) -> Result<(), PairError> {
-    let mut cleaner = Cleaner { software, runner: Runner::new(server) };
+fn empty(servers: &Servers) -> Result<(), PairError> {
+    let software = servers.software;
+    let mut cleaner = Cleaner { software, runner: Runner::new(&servers.addresses()) };
     cleaner.run("cleaner connect")?;
     cleaner.run(BECOME_SUPER)?;
     cleaner.run("cleaner setACL / acl=open")?;
     cleaner.run("cleaner setData / \"\"")?;
+    let mut doomed = Vec::new();
     for kept in ["/", "/zookeeper", "/zookeeper/quota"] {
         for child in cleaner.children(kept)? {
             let path = format!("{}/{child}", kept.trim_end_matches('/'));
             if !matches!(path.as_str(), "/zookeeper" | "/zookeeper/quota" | "/zookeeper/config") {
-                cleaner.delete(&path)?;
+                cleaner.note_subtree(path, &mut doomed)?;
             }
         }
+    }
+    for some in doomed.chunks(DELETED_AT_ONCE) {
+        let elements: Vec<String> =
+            some.iter().map(|path| format!("[delete {}]", quoted(path))).collect();
+        cleaner.run(&format!("cleaner multi {}", elements.join(" ")))?;
     }
     cleaner.runner.finish().map_err(|error| PairError::Run(software, error))?;
     Ok(())
@@ -108,8 +197,12 @@ impl Cleaner {
             let step = self.runner.step(&step.connection, &step.action);
             observations.extend_from_slice(step.map_err(|e| PairError::Run(self.software, e))?);
         }
+        let is_error = |(name, value): &(String, Value)| {
+            name.ends_with(".err") && *value != Value::Number(0)
+        };
+        let has_error = observations.iter().flat_map(|o| &o.values).any(is_error);
         match observations.last().map(|last| &last.event) {
-            Some(Event::Welcome | Event::Reply(_)) => Ok(observations),
+            Some(Event::Welcome | Event::Reply(_)) if !has_error => Ok(observations),
             other => Err(PairError::NotEmptied(self.software, format!("{line}: {other:?}"))),
         }
     }
@@ -123,11 +216,13 @@ impl Cleaner {
         Ok(sets.flatten().collect())
     }
 
-    fn delete(&mut self, path: &str) -> Result<(), PairError> {
-        for child in self.children(path)? {
-            self.delete(&format!("{path}/{child}"))?;
+    /// Notes a znode behind everything below it.
+    fn note_subtree(&mut self, path: String, doomed: &mut Vec<String>) -> Result<(), PairError> {
+        for child in self.children(&path)? {
+            self.note_subtree(format!("{path}/{child}"), doomed)?;
         }
-        self.run(&format!("cleaner delete {}", quoted(path))).map(|_| ())
+        doomed.push(path);
+        Ok(())
     }
 }
 

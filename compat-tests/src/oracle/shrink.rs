@@ -1,4 +1,7 @@
-//! Makes a failing program small: steps are left out, halves first, while it still fails.
+//! Makes a failing program small: steps are left out, halves first, while it still fails;
+//! then connections.
+
+use std::collections::BTreeSet;
 
 use crate::script::{Action, Program};
 
@@ -27,7 +30,30 @@ pub fn shrink(
         }
         length /= 2;
     }
+    for name in connections(&smallest) {
+        let mut candidate = smallest.clone();
+        candidate.steps.retain(|step| step.connection != name);
+        if attempts < attempts_max && !is_named(&candidate, &name) {
+            attempts += 1;
+            if fails(&candidate) {
+                smallest = candidate;
+            }
+        }
+    }
     smallest
+}
+
+fn connections(program: &Program) -> BTreeSet<String> {
+    program.steps.iter().map(|step| step.connection.clone()).collect()
+}
+
+/// Whether a connection goes on with the session of this one.
+fn is_named(program: &Program, name: &str) -> bool {
+    program.steps.iter().any(|step| match &step.action {
+        Action::Connect(connect) => connect.session.as_deref() == Some(name),
+        Action::Request(_) | Action::Queue(_) | Action::Flush | Action::Frame(_) => false,
+        Action::Event | Action::Eof | Action::Drop => false,
+    })
 }
 
 /// Everything but opening connections, without which nothing runs.

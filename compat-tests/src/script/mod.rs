@@ -5,13 +5,16 @@
 //! ```text
 //! # A comment.
 //! server enforceQuota=true                 a line of zoo.cfg for this program
+//! servers 3                                an ensemble of three instead of one server
 //! a connect                                a new session over a new socket
 //! b connect timeout=5001 session=a         goes on with a's session
+//! c connect server=2                       at the second server
 //! a create /p hello flags=3                an operation, and waiting for its reply
 //! a + create /q                            only queued …
 //! a flush                                  … sent in one segment, all replies awaited
 //! a multi [check /p version=0] [delete /p] operations inside an operation
 //! a create /p @xid=55 @cut=3 @pad=2        another xid, 3 bytes missing, 2 bytes too many
+//! a create /p @length=data:-7              the length in front of an argument is a lie
 //! a frame 0000                             a frame of these bytes
 //! a event                                  waits for one event
 //! a eof                                    waits until the server closes the socket
@@ -28,15 +31,23 @@ mod request;
 mod tokens;
 
 pub use parse::ScriptError;
-pub use request::{AclEntry, Arg, Request};
+pub use request::{AclEntry, Arg, Request, UNKNOWN};
 
 /// A program: what the server needs, then steps.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// Lines of zoo.cfg, as key and value.
     pub settings: Vec<(String, String)>,
+    /// How many servers it is for: one, or an ensemble.
+    pub servers: usize,
     /// What to do, in order.
     pub steps: Vec<Step>,
+}
+
+impl Default for Program {
+    fn default() -> Self {
+        Self { settings: Vec::new(), servers: 1, steps: Vec::new() }
+    }
 }
 
 /// One line of a program.
@@ -84,6 +95,8 @@ pub struct Connect {
     pub read_only: Option<bool>,
     /// The protocol version.
     pub protocol: i32,
+    /// Which server, from 1; of a lone server, any number is that one.
+    pub server: usize,
 }
 
 impl Default for Connect {
@@ -95,6 +108,7 @@ impl Default for Connect {
             zxid: SeenZxid::Zero,
             read_only: Some(false),
             protocol: 0,
+            server: 1,
         }
     }
 }

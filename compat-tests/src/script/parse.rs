@@ -47,6 +47,11 @@ impl Program {
             }
             return Ok(());
         }
+        if connection == "servers" {
+            let count = bare(rest.first().ok_or(ScriptError::TooShort)?)?;
+            self.servers = number(connection, count)?;
+            return Ok(());
+        }
         let action = action(rest)?;
         self.steps.push(Step { connection: connection.to_owned(), action });
         Ok(())
@@ -75,6 +80,7 @@ fn connect(tokens: &[Token]) -> Result<Connect, ScriptError> {
         match key {
             "timeout" => connect.timeout_ms = value.parse().map_err(|_| wrong())?,
             "protocol" => connect.protocol = value.parse().map_err(|_| wrong())?,
+            "server" => connect.server = value.parse().map_err(|_| wrong())?,
             "session" => connect.session = Some(value.to_owned()),
             "password" => {
                 connect.password = match value {
@@ -142,6 +148,14 @@ fn set_by_name(
         "@xid" => request.xid = Some(number(key, value)?),
         "@cut" => request.cut = number(key, value)?,
         "@pad" => request.pad = number(key, value)?,
+        "@length" => {
+            let (field, length) = value
+                .split_once(':')
+                .ok_or_else(|| ScriptError::Value(key.to_owned(), value.to_owned()))?;
+            let index =
+                request.field_index(field).ok_or_else(|| ScriptError::Unknown(field.to_owned()))?;
+            request.length = Some((index, number(key, length)?));
+        }
         "body" if request.operation.is_none() => {
             request.args = vec![Arg::Buffer(Some(hex(value)?))];
         }

@@ -11,6 +11,9 @@ impl fmt::Display for Program {
         for (key, value) in &self.settings {
             writeln!(f, "server {key}={}", Word(value))?;
         }
+        if self.servers != 1 {
+            writeln!(f, "servers {}", self.servers)?;
+        }
         for step in &self.steps {
             writeln!(f, "{step}")?;
         }
@@ -62,6 +65,9 @@ impl fmt::Display for Connect {
             Some(true) => f.write_str(" readonly=yes")?,
             None => f.write_str(" readonly=absent")?,
         }
+        if self.server != default.server {
+            write!(f, " server={}", self.server)?;
+        }
         if self.protocol != default.protocol {
             write!(f, " protocol={}", self.protocol)?;
         }
@@ -99,6 +105,9 @@ impl fmt::Display for Request {
         }
         if let Some(xid) = self.xid {
             write!(f, " @xid={xid}")?;
+        }
+        if let Some((index, length)) = self.length {
+            write!(f, " @length={}:{length}", self.fields()[index].name)?;
         }
         if self.cut > 0 {
             write!(f, " @cut={}", self.cut)?;
@@ -199,6 +208,8 @@ a multi [check /p version=0] [delete /p] [op:99 body=00ff]
 a setWatches zxid=seen data=/a,/b exist=null
 a auth digest u:p @xid=55
 a op:999 body=0102 @cut=1 @pad=2
+a create /p @length=data:-7
+c connect server=3
 a frame 00000001
 a event
 a eof

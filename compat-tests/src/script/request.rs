@@ -16,11 +16,16 @@ pub struct Request {
     pub elements: Vec<Self>,
     /// An xid other than the one a client would use.
     pub xid: Option<i32>,
+    /// Which argument's length says something else than is true, and what.
+    pub length: Option<(usize, i32)>,
     /// How many bytes are missing at the end.
     pub cut: usize,
     /// How many zero bytes are too many at the end.
     pub pad: usize,
 }
+
+/// The name of requests whose number scripts give themselves.
+pub const UNKNOWN: &str = "unknown operation";
 
 /// The value of an argument.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +75,7 @@ impl Request {
             args: operation.fields.iter().map(|field| field.kind.default_arg()).collect(),
             elements: Vec::new(),
             xid: None,
+            length: None,
             cut: 0,
             pad: 0,
         }
@@ -83,6 +89,7 @@ impl Request {
             args: vec![Arg::Buffer(Some(body))],
             elements: Vec::new(),
             xid: None,
+            length: None,
             cut: 0,
             pad: 0,
         }
@@ -104,6 +111,11 @@ impl Request {
         self.fields().iter().position(|field| field.name == name)
     }
 
+    /// What it is counted as.
+    pub fn name(&self) -> &'static str {
+        self.operation.map_or(UNKNOWN, |operation| operation.name)
+    }
+
     /// The fields that the arguments are for.
     pub fn fields(&self) -> &'static [Field] {
         self.operation.map_or(&[], |operation| operation.fields)
@@ -122,8 +134,18 @@ impl Request {
                 out.raw(body);
             }
         } else {
-            for arg in &self.args {
-                arg.put(&mut out, seen_zxid);
+            for (index, arg) in self.args.iter().enumerate() {
+                let mut encoded = Writer::new();
+                arg.put(&mut encoded, seen_zxid);
+                let encoded = encoded.into_bytes();
+                match self.length {
+                    Some((lying, length)) if lying == index && encoded.len() >= 4 => {
+                        out.int(length).raw(&encoded[4..]);
+                    }
+                    Some(_) | None => {
+                        out.raw(&encoded);
+                    }
+                }
             }
         }
         if self.is_multi() && self.operation.is_some() {

@@ -196,8 +196,12 @@ fn with_unordered_runs_sorted(mut observations: Vec<Observation>) -> Vec<Observa
             && a.zxid().is_some_and(|zxid| zxid > 0 && !ordered.contains(&zxid))
     };
     for run in observations.chunk_by_mut(same_run) {
-        // The step in which an event is read is a matter of timing only within one step.
-        run.sort_by_key(|o| (o.step, format!("{:?}", o.values)));
+        // Which of them a step that waits for one event gets is a matter of their order, too.
+        let steps: Vec<usize> = run.iter().map(|observation| observation.step).collect();
+        run.sort_by_key(|observation| format!("{:?}", observation.values));
+        for (observation, step) in run.iter_mut().zip(steps) {
+            observation.step = step;
+        }
     }
     observations
 }

@@ -1,0 +1,186 @@
+//! Runs generated programs in all worlds, several at a time, and makes failing ones small.
+//!
+//! Each lane has a pair of servers of its own, so that programs see nothing of each other. A
+//! pair is replaced after a while: what a server holds in memory stays what CI has.
+
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+
+use super::process::Software;
+use super::servers::{Pair, PairError};
+use super::tally::Tally;
+use super::worlds::{WORLDS, World};
+use super::{generate, shrink};
+use crate::script::Program;
+
+/// Steps of one program.
+const PROGRAM_STEPS: usize = 250;
+/// Operations of a world in one go.
+const GO_OPERATIONS: u64 = 12_000;
+/// Attempts at making a failing program small.
+const SHRINK_ATTEMPTS: usize = 150;
+/// A sweep ends when so many programs have failed.
+const FINDINGS_MAX: usize = 8;
+
+/// How much is run, and where it starts.
+#[derive(Debug)]
+pub struct Sweep {
+    /// What is compared with ZooKeeper.
+    pub actual: Software,
+    /// Operations in all worlds together.
+    pub operations: u64,
+    /// The first seed of each world.
+    pub seed: u64,
+    /// Only the worlds with this in their name.
+    pub world: String,
+    /// Pairs of servers at the same time.
+    pub lanes: usize,
+}
+
+/// A program that two servers do not run alike.
+#[derive(Clone, Debug)]
+pub struct Finding {
+    /// Where.
+    pub world: &'static str,
+    /// The program's seed.
+    pub seed: u64,
+    /// What differs.
+    pub what: String,
+    /// The smallest program found.
+    pub program: Program,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "world {}, seed {}: {}", self.world, self.seed, self.what)?;
+        write!(f, "the program:\n{}", self.program)
+    }
+}
+
+/// A world, and what is left to do there.
+struct Work {
+    world: &'static World,
+    next_seed: AtomicU64,
+    operations_left: Mutex<u64>,
+}
+
+struct Shared<'s> {
+    sweep: &'s Sweep,
+    work: Vec<Work>,
+    goes: Mutex<Vec<usize>>,
+    tally: Mutex<Tally>,
+    findings: Mutex<Vec<Finding>>,
+}
+
+impl Sweep {
+    /// Runs it all. What was compared without a difference, and what was found.
+    ///
+    /// # Errors
+    /// When servers do not start.
+    pub fn run(&self) -> Result<(Tally, Vec<Finding>), PairError> {
+        let shared = Shared::new(self);
+        thread::scope(|scope| {
+            let lanes: Vec<_> = (0..self.lanes).map(|_| scope.spawn(|| shared.lane())).collect();
+            lanes.into_iter().try_for_each(|lane| lane.join().expect("a lane does not panic"))
+        })?;
+        let tally = shared.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let findings = shared.findings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok((tally, findings))
+    }
+}
+
+impl<'s> Shared<'s> {
+    fn new(sweep: &'s Sweep) -> Self {
+        let chosen: Vec<&World> =
+            WORLDS.iter().filter(|world| world.name.contains(&sweep.world)).collect();
+        let percent: u64 = chosen.iter().map(|world| world.percent).sum();
+        let work: Vec<Work> = chosen
+            .iter()
+            .map(|world| Work {
+                world,
+                next_seed: AtomicU64::new(sweep.seed),
+                operations_left: Mutex::new(sweep.operations * world.percent / percent.max(1)),
+            })
+            .collect();
+        // Taken from the end: the slowest, which are the last, begin first.
+        let goes = work.iter().enumerate().flat_map(|(index, work)| {
+            let count = lock(&work.operations_left).div_ceil(GO_OPERATIONS);
+            (0..count).map(move |_| index)
+        });
+        let goes = Mutex::new(goes.collect());
+        Self { sweep, work, goes, tally: Mutex::default(), findings: Mutex::default() }
+    }
+
+    fn lane(&self) -> Result<(), PairError> {
+        loop {
+            let go = lock(&self.goes).pop();
+            match go {
+                Some(index) if lock(&self.findings).len() < FINDINGS_MAX => {
+                    self.go(&self.work[index])?;
+                }
+                Some(_) | None => return Ok(()),
+            }
+        }
+    }
+
+    /// Some programs of one world, on a new pair.
+    fn go(&self, work: &Work) -> Result<(), PairError> {
+        let world = work.world;
+        let mut pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
+        let mut done = 0;
+        while done < GO_OPERATIONS && *lock(&work.operations_left) > 0 {
+            let seed = work.next_seed.fetch_add(1, Ordering::Relaxed);
+            let program = generate::program(world, seed, PROGRAM_STEPS);
+            match pair.check(&program) {
+                Ok(Ok(tally)) => {
+                    done += tally.total();
+                    let mut left = lock(&work.operations_left);
+                    *left = left.saturating_sub(tally.total());
+                    lock(&self.tally).add(&tally);
+                }
+                Ok(Err(difference)) => {
+                    let finding = found(&mut pair, world, seed, &program, difference);
+                    lock(&self.findings).push(finding);
+                }
+                Err(PairError::Process(error)) => return Err(error.into()),
+                Err(error @ (PairError::Run(..) | PairError::NotEmptied(..))) => {
+                    let what = error.to_string();
+                    let finding = Finding { world: world.name, seed, what, program };
+                    lock(&self.findings).push(finding);
+                    pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
+                }
+            }
+            if lock(&self.findings).len() >= FINDINGS_MAX {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn found(
+    pair: &mut Pair,
+    world: &World,
+    seed: u64,
+    program: &Program,
+    difference: super::Difference,
+) -> Finding {
+    let mut difference = difference;
+    let mut program = program.clone();
+    program.steps.truncate(difference.step + 1);
+    // A difference that comes and goes is reported as it was last seen.
+    let small = shrink::shrink(&program, SHRINK_ATTEMPTS, |candidate| match pair.check(candidate) {
+        Ok(Err(seen)) => {
+            difference = seen;
+            true
+        }
+        Ok(Ok(_)) | Err(_) => false,
+    });
+    Finding { world: world.name, seed, what: difference.to_string(), program: small }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
