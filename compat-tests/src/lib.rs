@@ -16,4 +16,5 @@ pub mod recorder;
 pub mod script;
 pub mod server;
 pub mod small_disk;
+pub mod systems;
 pub mod writer;

@@ -111,14 +111,25 @@ pub fn python_with_kazoo() -> Result<PathBuf, Missing> {
 pub fn compile_java(to: &Path) -> Result<String, Missing> {
     let jars = java_client_jars()?.join("*").display().to_string();
     let folder = package_dir().join("clients/java/src/main/java/compat");
-    let sources = fs::read_dir(&folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
-        .map_err(|error| missing("the Java suite", "read its folder", &error))?;
-    let how = "install openjdk-17-jdk-headless";
-    let mut javac = Command::new("javac");
-    javac.args(["-nowarn", "-Xlint:-options", "-cp", &jars, "-d"]).arg(to).args(sources);
-    done("the compiled Java suite", how, javac.output())?;
+    compile_java_folders(&[folder], &jars, to)?;
     Ok(format!("{}:{jars}", to.display()))
+}
+
+/// Compiles all Java sources that lie in these folders into `to`.
+///
+/// # Errors
+/// When the JDK is missing, or they do not compile.
+pub fn compile_java_folders(folders: &[PathBuf], jars: &str, to: &Path) -> Result<(), Missing> {
+    let mut javac = Command::new("javac");
+    javac.args(["-nowarn", "-Xlint:-options", "-proc:none", "-cp", jars, "-d"]).arg(to);
+    for folder in folders {
+        let entries = fs::read_dir(folder)
+            .and_then(|all| all.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
+            .map_err(|error| missing(&folder.display().to_string(), "read it", &error))?;
+        let is_java = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "java");
+        javac.args(entries.into_iter().filter(is_java));
+    }
+    done("the compiled Java sources", "install openjdk-17-jdk-headless", javac.output())
 }
 
 /// Compiles the C suite into `to` and returns the program.
@@ -151,7 +162,10 @@ pub fn build_go(to: &Path) -> Result<PathBuf, Missing> {
 }
 
 /// Copies what a pom depends on into `to`; `proof` is a jar that is there when all are.
-fn fetch_jars(pom: &Path, to: &Path, proof: &str) -> Result<PathBuf, Missing> {
+///
+/// # Errors
+/// When Maven is missing or cannot fetch them.
+pub fn fetch_jars(pom: &Path, to: &Path, proof: &str) -> Result<PathBuf, Missing> {
     let _guard = FETCHING.lock();
     if to.join(proof).is_file() {
         return Ok(to.to_owned());

@@ -339,7 +339,7 @@ fn within(namespace: &str, command: &Command) -> Command {
     within
 }
 
-/// The binary to test: `ROOKERY_BIN`, or the one beside this test's own binary.
+/// The binary to test: `ROOKERY_BIN`, or the one of this test's own target folder.
 pub fn rookery_binary() -> PathBuf {
     binary("ROOKERY_BIN", "rookery")
 }
@@ -353,7 +353,9 @@ fn binary(variable: &str, name: &str) -> PathBuf {
     std::env::var_os(variable).map_or_else(
         || {
             let own = std::env::current_exe().unwrap_or_default();
-            own.ancestors().nth(2).map_or_else(PathBuf::new, |dir| dir.join(name))
+            // Tests lie one folder deeper than programs.
+            let mut places = own.ancestors().skip(1).take(2).map(|dir| dir.join(name));
+            places.find(|place| place.is_file()).unwrap_or_else(|| PathBuf::from(name))
         },
         PathBuf::from,
     )

@@ -1,4 +1,4 @@
-//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`, `sim`, `fuzz`.
+//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`, `sim`, `fuzz`, `systems`.
 //!
 //! `--check` and `tidy` never write to the tree.
 
@@ -11,6 +11,7 @@ mod fuzz;
 mod points;
 mod simulation;
 mod sources;
+mod systems;
 mod tidy;
 
 use std::{
@@ -45,6 +46,11 @@ enum Chore {
     Ci,
     /// Build and run the fuzzer's targets: `cargo xtask fuzz --seconds 3600`.
     Fuzz(fuzz::Fuzz),
+    /// Run real systems on three servers whose leader is killed: `cargo xtask systems kafka`.
+    Systems {
+        /// Which; all of them when none is named.
+        names: Vec<String>,
+    },
     /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`;
     /// or put known bugs back and see them caught: `cargo xtask sim --bug all`.
     #[command(disable_help_flag = true)]
@@ -73,6 +79,7 @@ fn main() -> ExitCode {
         Chore::Tidy { list_compat: false } => tidy::run(&root),
         Chore::Ci => ci::run(&root),
         Chore::Fuzz(asked) => fuzz::run(&root, &asked),
+        Chore::Systems { names } => systems::run(&root, &names),
         Chore::Sim { bug: Some(bug), seeds, .. } => {
             bugs::run(&root, &bug, seeds.unwrap_or(bugs::SEEDS))
         }

@@ -1,0 +1,22 @@
+//! Kafka on three servers whose leader is killed: the system that most who run ZooKeeper run it
+//! for. The others take longer: `cargo xtask systems`.
+
+use std::io::{self, Write};
+
+use compat_tests::systems::System;
+
+fn run(name: &str) {
+    let system = System::named(name).expect("it is known");
+    let report = |check: &str| {
+        // Written past the test's captured output: it says what was proven.
+        let _ = writeln!(io::stdout().lock(), "{name}: {check}");
+    };
+    if let Err(error) = system.run(&mut { report }) {
+        panic!("{name}: {error}");
+    }
+}
+
+#[test]
+fn kafka_goes_on_and_loses_nothing_when_the_leader_dies() {
+    run("kafka");
+}
