@@ -3,16 +3,19 @@
 //!
 //! Environment: `COMPAT_SERVER=zookeeper` runs the suites against Apache ZooKeeper, which
 //! tests the suites; `ROOKERY_BIN` names another binary to test; `COMPAT_ONLY` runs only the
-//! behaviours whose title contains it.
+//! behaviours whose title contains it; `COMPAT_RECORD=dir` keeps what the clients sent, for
+//! `oracle_recorded.rs`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use compat_tests::oracle::recorded::Tap;
 use compat_tests::prerequisites;
 use compat_tests::server::{Control, Server, client_settings};
 
@@ -24,6 +27,9 @@ const SUITE_WITHIN: Duration = Duration::from_secs(240);
 fn run(name: &str, mut suite: Command) {
     let server = Arc::new(Mutex::new(Server::start(client_settings()).unwrap()));
     let address = server.lock().unwrap().address();
+    let record = std::env::var_os("COMPAT_RECORD");
+    let tap = record.as_ref().map(|_| Tap::start(address).unwrap());
+    let address = tap.as_ref().map_or(address, Tap::address);
     let control = Control::start(&server).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let report = dir.path().join("report");
@@ -56,6 +62,10 @@ fn run(name: &str, mut suite: Command) {
     let output = output.unwrap_or_default();
     let tail: Vec<&str> = output.lines().rev().take(30).collect();
     let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
+    if let (Some(dir), Some(tap)) = (record, tap) {
+        let file = Path::new(&dir).join(format!("{name}.txt"));
+        std::fs::write(file, tap.recording().to_string()).unwrap();
+    }
     assert!(
         status.is_some_and(|status| status.success()),
         "{name} against {software:?}: {status:?}; its report is above; the server said:\n{tail}"

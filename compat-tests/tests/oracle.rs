@@ -85,7 +85,7 @@ fn generated_programs_do_the_same_on_both_servers() {
         lanes: usize::try_from(number("ORACLE_LANES", LANES as u64)).unwrap(),
     };
     let begun = Instant::now();
-    let (tally, findings) = sweep.run().unwrap();
+    let (tally, findings) = sweep.run(&|line| eprintln!("{line}")).unwrap();
     eprintln!("{} operations compared in {:?}", tally.total(), begun.elapsed());
     let mut failures = String::new();
     for finding in &findings {

@@ -56,11 +56,14 @@ fn is_named(program: &Program, name: &str) -> bool {
     })
 }
 
-/// Everything but opening connections, without which nothing runs.
+/// Everything but the first handshake of a connection, without which nothing runs.
 fn remove(program: &mut Program, start: usize, end: usize) {
     let mut index = 0;
+    let mut opened = BTreeSet::new();
     program.steps.retain(|step| {
-        let is_kept = !(start..end).contains(&index) || matches!(step.action, Action::Connect(_));
+        let opens =
+            matches!(step.action, Action::Connect(_)) && opened.insert(step.connection.clone());
+        let is_kept = !(start..end).contains(&index) || opens;
         index += 1;
         is_kept
     });

@@ -7,6 +7,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use super::process::Software;
 use super::servers::{Pair, PairError};
@@ -66,8 +67,12 @@ struct Work {
     operations_left: Mutex<u64>,
 }
 
+/// Hears of a sweep's progress, line by line.
+pub type Report<'r> = &'r (dyn Fn(&str) + Sync);
+
 struct Shared<'s> {
     sweep: &'s Sweep,
+    report: Report<'s>,
     work: Vec<Work>,
     goes: Mutex<Vec<usize>>,
     tally: Mutex<Tally>,
@@ -75,12 +80,13 @@ struct Shared<'s> {
 }
 
 impl Sweep {
-    /// Runs it all. What was compared without a difference, and what was found.
+    /// Runs it all. What was compared without a difference, and what was found; `report` is
+    /// told at once.
     ///
     /// # Errors
     /// When servers do not start.
-    pub fn run(&self) -> Result<(Tally, Vec<Finding>), PairError> {
-        let shared = Shared::new(self);
+    pub fn run(&self, report: Report<'_>) -> Result<(Tally, Vec<Finding>), PairError> {
+        let shared = Shared::new(self, report);
         thread::scope(|scope| {
             let lanes: Vec<_> = (0..self.lanes).map(|_| scope.spawn(|| shared.lane())).collect();
             lanes.into_iter().try_for_each(|lane| lane.join().expect("a lane does not panic"))
@@ -92,7 +98,7 @@ impl Sweep {
 }
 
 impl<'s> Shared<'s> {
-    fn new(sweep: &'s Sweep) -> Self {
+    fn new(sweep: &'s Sweep, report: Report<'s>) -> Self {
         let chosen: Vec<&World> =
             WORLDS.iter().filter(|world| world.name.contains(&sweep.world)).collect();
         let percent: u64 = chosen.iter().map(|world| world.percent).sum();
@@ -110,7 +116,7 @@ impl<'s> Shared<'s> {
             (0..count).map(move |_| index)
         });
         let goes = Mutex::new(goes.collect());
-        Self { sweep, work, goes, tally: Mutex::default(), findings: Mutex::default() }
+        Self { sweep, report, work, goes, tally: Mutex::default(), findings: Mutex::default() }
     }
 
     fn lane(&self) -> Result<(), PairError> {
@@ -128,6 +134,7 @@ impl<'s> Shared<'s> {
     /// Some programs of one world, on a new pair.
     fn go(&self, work: &Work) -> Result<(), PairError> {
         let world = work.world;
+        let begun = Instant::now();
         let mut pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
         let mut done = 0;
         while done < GO_OPERATIONS && *lock(&work.operations_left) > 0 {
@@ -141,14 +148,14 @@ impl<'s> Shared<'s> {
                     lock(&self.tally).add(&tally);
                 }
                 Ok(Err(difference)) => {
-                    let finding = found(&mut pair, world, seed, &program, difference);
-                    lock(&self.findings).push(finding);
+                    self.note(found(&mut pair, world, seed, &program, difference));
+                    pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
                 }
                 Err(PairError::Process(error)) => return Err(error.into()),
                 Err(error @ (PairError::Run(..) | PairError::NotEmptied(..))) => {
                     let what = error.to_string();
                     let finding = Finding { world: world.name, seed, what, program };
-                    lock(&self.findings).push(finding);
+                    self.note(finding);
                     pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
                 }
             }
@@ -156,7 +163,13 @@ impl<'s> Shared<'s> {
                 break;
             }
         }
+        (self.report)(&format!("{}: {done} operations in {:.1?}", world.name, begun.elapsed()));
         Ok(())
+    }
+
+    fn note(&self, finding: Finding) {
+        (self.report)(&finding.to_string());
+        lock(&self.findings).push(finding);
     }
 }
 
@@ -171,13 +184,17 @@ fn found(
     let mut program = program.clone();
     program.steps.truncate(difference.step + 1);
     // A difference that comes and goes is reported as it was last seen.
-    let small = shrink::shrink(&program, SHRINK_ATTEMPTS, |candidate| match pair.check(candidate) {
-        Ok(Err(seen)) => {
-            difference = seen;
-            true
-        }
-        Ok(Ok(_)) | Err(_) => false,
+    let mut has_come_again = false;
+    let small = shrink::shrink(&program, SHRINK_ATTEMPTS, |candidate| {
+        let seen = pair.difference(candidate);
+        let differs = seen.is_some();
+        difference = seen.unwrap_or_else(|| difference.clone());
+        has_come_again |= differs;
+        differs
     });
+    if !has_come_again {
+        difference.what.push_str(", once");
+    }
     Finding { world: world.name, seed, what: difference.to_string(), program: small }
 }
 
