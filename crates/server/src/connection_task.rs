@@ -87,6 +87,7 @@ pub(crate) async fn serve(
         read_bytes: READ_SMALL,
         read_us: 0,
         registered: false,
+        stalled: false,
     };
     let ended = match task.run(stop).await {
         Ok(ended) | Err(ended) => ended,
@@ -106,6 +107,8 @@ struct ConnectionTask {
     /// When something was last read, in monotonic microseconds.
     read_us: u64,
     registered: bool,
+    /// The lane may hold what there was no room for in `output`; nobody will ring for it.
+    stalled: bool,
 }
 
 /// What the task waits for next.
@@ -168,6 +171,9 @@ impl ConnectionTask {
             if self.conversation.is_finished() && self.output.is_empty() {
                 return Ok(Ended::Finished);
             }
+            if self.stalled && self.output.len() < OUT_HIGH_WATER {
+                continue;
+            }
             let fresh = phase == Phase::Fresh;
             let (stream, input, size) = (&mut self.stream, &mut self.input, self.read_bytes);
             tokio::select! {
@@ -201,14 +207,15 @@ impl ConnectionTask {
     fn collect(&mut self) -> Phase {
         let mut lane = self.link.lane.lock();
         if self.output.len() >= OUT_HIGH_WATER {
+            self.stalled = true;
             return lane.phase();
         }
         let collected = lane.collect(&mut self.output);
-        let runnable = lane.is_runnable();
+        self.stalled = lane.is_runnable();
         drop(lane);
         let phase = collected.phase;
         self.conversation.note_collected(&collected);
-        if runnable {
+        if self.stalled {
             self.run_lane();
         }
         phase
@@ -231,6 +238,7 @@ impl ConnectionTask {
             flags: core.flags(),
         });
         let collected: Collected = lane.collect(&mut self.output);
+        self.stalled = lane.is_runnable();
         drop(lane);
         self.conversation.note_collected(&collected);
     }

@@ -287,7 +287,7 @@ impl Conversation {
         let closes = matches!(op, Op::CloseSession);
         let mut lane = self.link.lane.lock();
         let too_many = self.service.core.outstanding() >= self.service.config.outstanding_max;
-        let waits = lane.owed() >= OWED_MAX || lane.awaits_barrier() || lane.awaits_reconfig();
+        let waits = lane.owed() >= OWED_MAX || !lane.takes_writes();
         if waits || (too_many && !lane.is_idle()) {
             return Taken::No(Progress::NeedsBell);
         }

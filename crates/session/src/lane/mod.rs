@@ -31,11 +31,12 @@ use crate::{
 };
 
 /// Deferred requests are not answered while more than this is waiting to be sent, in
-/// bytes: a client that does not read must not make the server buffer its answers.
+/// bytes: a client that does not read must not make the server buffer its answers. Those that
+/// stand before a write are, since they must not see it.
 pub const OUT_HIGH_WATER: usize = 256 * 1024;
 
-/// More events than this waiting for a client that does not read, in bytes, and its
-/// connection is dropped: it will come back and catch up with `setWatches`.
+/// More than this waiting for a client that does not read, in bytes, and its connection is
+/// dropped: it will come back and catch up with `setWatches`.
 pub const OUT_MAX: usize = 32 * 1024 * 1024;
 
 /// The queue and the outgoing bytes of one connection.
@@ -234,6 +235,12 @@ impl Lane {
         true
     }
 
+    /// Whether a write may be expected: it must not overtake a reconfig, nor the requests that
+    /// wait for a barrier or for the client to read.
+    pub fn takes_writes(&self) -> bool {
+        !self.awaits_barrier() && !self.awaits_reconfig() && !self.is_runnable()
+    }
+
     /// Whether requests wait that nothing stands before: [`Self::run`] would answer them.
     pub fn is_runnable(&self) -> bool {
         match self.owed.front() {
@@ -275,14 +282,21 @@ impl Lane {
             }
         }
         self.run(reader);
+        if self.is_runnable() && self.writes > 0 {
+            return self.overflow();
+        }
         if quiet && !self.out.is_empty() { Delivery::Ring } else { Delivery::Quiet }
     }
 
     /// Answers the requests at the head of the queue that no write stands before, as long
-    /// as the client keeps up with reading.
+    /// as the client keeps up with reading. Those with a write behind them must be answered
+    /// before it is applied, and are as long as there is room at all.
     pub fn run(&mut self, reader: &mut Reader<'_>) {
-        while self.out.len() < OUT_HIGH_WATER && self.is_runnable() && self.phase != Phase::Closing
-        {
+        while self.is_runnable() && self.phase != Phase::Closing {
+            let room = if self.writes > 0 { OUT_MAX } else { OUT_HIGH_WATER };
+            if self.out.len() >= room {
+                return;
+            }
             let after = match self.owed.pop_front() {
                 Some(Owed::Frame { frame, identities, .. }) => {
                     self.deferred_bytes -= frame.len();
@@ -317,11 +331,16 @@ impl Lane {
         to_wire::put_event(&mut self.out, zxid, event, path);
         self.frames_out += 1;
         if self.out.len() > OUT_MAX {
-            self.close();
-            self.out = BytesMut::new();
-            return Delivery::Drop;
+            return self.overflow();
         }
         if quiet { Delivery::Ring } else { Delivery::Quiet }
+    }
+
+    /// The client does not read what it asked for.
+    fn overflow(&mut self) -> Delivery {
+        self.close();
+        self.out = BytesMut::new();
+        Delivery::Drop
     }
 
     /// Moves everything that waits to be sent behind what is in `into`.

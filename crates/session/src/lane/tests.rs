@@ -57,6 +57,21 @@ impl Connection {
         self.with_reader(|lane, reader| lane.deliver(&outcome, reader))
     }
 
+    /// So many bytes wait for a client that does not read, in one frame with this xid.
+    fn fill(&mut self, xid: i32, bytes: usize) {
+        let length = u32::try_from(bytes).unwrap();
+        self.lane.out.extend_from_slice(&length.to_be_bytes());
+        self.lane.out.extend_from_slice(&xid.to_be_bytes());
+        self.lane.out.resize(self.lane.out.len() + bytes - 4, 0);
+    }
+
+    fn run(&mut self) {
+        self.with_reader(|lane, reader| {
+            lane.run(reader);
+            Delivery::Quiet
+        });
+    }
+
     /// The xids of the replies since the last time.
     fn replies(&mut self) -> Vec<i32> {
         self.lane.collect(&mut self.out);
@@ -104,4 +119,47 @@ fn no_write_is_taken_while_a_barrier_is_awaited() {
     assert!(connection.lane.awaits_barrier());
     connection.pass(barrier);
     assert!(!connection.lane.awaits_barrier());
+}
+
+/// A server that left the read for later met the second write first, and ended.
+#[test]
+fn a_read_before_a_write_is_answered_though_the_client_does_not_read() {
+    let mut connection = Connection::new();
+    connection.lane.expect_write(1, ReplyShape::Empty);
+    assert!(connection.exists(2));
+    connection.lane.expect_write(3, ReplyShape::Empty);
+    assert!(connection.exists(4));
+    connection.fill(-1, OUT_HIGH_WATER);
+    connection.apply();
+    connection.apply();
+    assert_eq!(connection.replies(), [-1, 1, 2, 3], "the last read has nothing behind it");
+    connection.run();
+    assert_eq!(connection.replies(), [4]);
+}
+
+#[test]
+fn no_write_is_taken_while_a_read_waits_for_the_client_to_read() {
+    let mut connection = Connection::new();
+    connection.lane.expect_write(1, ReplyShape::Empty);
+    assert!(connection.exists(2));
+    assert!(connection.lane.takes_writes(), "the read comes with the reply to the write");
+    connection.fill(-1, OUT_HIGH_WATER);
+    connection.apply();
+    assert!(!connection.lane.takes_writes());
+    assert_eq!(connection.replies(), [-1, 1]);
+    connection.run();
+    assert_eq!(connection.replies(), [2]);
+    assert!(connection.lane.takes_writes());
+}
+
+#[test]
+fn a_client_that_never_reads_is_dropped() {
+    let mut connection = Connection::new();
+    connection.lane.expect_write(1, ReplyShape::Empty);
+    assert!(connection.exists(2));
+    connection.lane.expect_write(3, ReplyShape::Empty);
+    connection.fill(-1, OUT_MAX);
+    assert_eq!(connection.apply(), Delivery::Drop);
+    assert_eq!(connection.lane.phase(), Phase::Closing);
+    assert_eq!(connection.apply(), Delivery::Quiet);
 }

@@ -193,7 +193,7 @@ impl Conversation {
 
     fn write(&mut self, xid: i32, op: Op<'_>, shape: ReplyShape) -> Taken {
         let mut lane = self.link.lane.lock();
-        if lane.awaits_barrier() {
+        if !lane.takes_writes() {
             return Taken::NotYet;
         }
         lane.expect_write(xid, shape);
