@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 mod admin_client;
 mod bench;
 mod cluster;
+mod crosscheck;
 mod demo;
 mod recover;
 mod serve;
@@ -33,6 +34,8 @@ enum Command {
     Cluster(cluster::Args),
     /// Go on with one server of an ensemble when the majority is lost for good.
     Recover(recover::Args),
+    /// Before moving: serve clients from `ZooKeeper`, repeat what they do on Rookery, compare.
+    Crosscheck(Box<crosscheck::Args>),
     /// Start a server, work it, kill it, start it again: what a newcomer should see.
     Demo,
     /// Load a server and report throughput, latency and CPU.
@@ -44,6 +47,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Serve(args) => serve::run(&args),
         Command::Cluster(args) => cluster::run(&args),
         Command::Recover(args) => recover::run(&args),
+        Command::Crosscheck(args) => crosscheck::run(*args),
         Command::Demo => demo::run(),
         Command::Bench(args) => bench::run(&args),
     }

@@ -1,0 +1,194 @@
+//! The clients' side: requests and replies are put in their places.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use proto::{ConnectRequest, ConnectResponse, OpCode, Request};
+
+use super::Director;
+use super::conn::{Answered, Arrival, NotUnderstood, Phase};
+use super::order::{Rank, Turn};
+use super::remote::Session;
+use crate::change::{changes, is_write};
+use crate::input::ConnId;
+use crate::judge::Exchange;
+use crate::report::{GivenUp, Reason};
+
+/// What a turn takes beside its bytes, roughly.
+pub(super) const TURN_BYTES: usize = 256;
+
+impl Director {
+    pub(super) fn from_client(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
+        let Some(conn) = self.conns.get_mut(&id).filter(|conn| !conn.is_given_up) else { return };
+        conn.push_client(bytes);
+        while !matches!(conn.phase, Phase::Over) {
+            match conn.next_request(now, || self.order.ask()) {
+                Ok(None) => return,
+                Ok(Some((op, bytes))) => {
+                    self.held += bytes;
+                    if op == OpCode::Sasl.code() {
+                        return self.give_up(id, GivenUp::Sasl);
+                    }
+                }
+                Err(NotUnderstood) => return self.give_up(id, GivenUp::NotUnderstood),
+            }
+        }
+    }
+
+    pub(super) fn from_zookeeper(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
+        let Some(conn) = self.conns.get_mut(&id).filter(|conn| !conn.is_given_up) else { return };
+        if matches!(conn.phase, Phase::Over | Phase::Silent) {
+            return;
+        }
+        conn.push_zookeeper(bytes);
+        loop {
+            let Some(conn) = self.conns.get_mut(&id).filter(|conn| !conn.is_given_up) else {
+                return;
+            };
+            let understood = match conn.next_arrival(now) {
+                Ok(None) => return,
+                Ok(Some(Arrival::Welcome(welcome))) => self.welcome(id, &welcome),
+                Ok(Some(Arrival::Event)) => {
+                    self.settle(id, now);
+                    Ok(())
+                }
+                Ok(Some(Arrival::Reply)) => self.release(id),
+                Err(NotUnderstood) => Err(NotUnderstood),
+            };
+            if understood.is_err() {
+                return self.give_up(id, GivenUp::NotUnderstood);
+            }
+        }
+    }
+
+    /// `ZooKeeper` answered a handshake.
+    fn welcome(&mut self, id: ConnId, welcome: &Bytes) -> Result<(), NotUnderstood> {
+        let Some(conn) = self.conns.get_mut(&id) else { return Ok(()) };
+        let Phase::Greeting(hello) = &conn.phase else { return Ok(()) };
+        let hello = hello.clone();
+        let asked = ConnectRequest::decode(&hello).map_err(|_| NotUnderstood)?;
+        let answer = ConnectResponse::decode(welcome).map_err(|_| NotUnderstood)?;
+        if answer.timeout_ms <= 0 {
+            conn.phase = Phase::Over;
+            self.refused(asked.session_id, asked.password);
+            return Ok(());
+        }
+        conn.phase = Phase::Open;
+        conn.session = answer.session_id;
+        self.report.counts.sessions += u64::from(asked.session_id == 0);
+        let timeout = Duration::from_millis(u64::from(answer.timeout_ms.unsigned_abs()));
+        let password = Bytes::copy_from_slice(answer.password.unwrap_or_default());
+        let known = self.sessions.get_mut(&answer.session_id).filter(|known| !known.is_over);
+        let (zxid, rank) = match known {
+            Some(session) if session.is_given_up => {
+                conn.is_given_up = true;
+                for (ticket, bytes) in conn.drain_asked() {
+                    self.order.answered(ticket);
+                    self.held = self.held.saturating_sub(bytes);
+                }
+                return Ok(());
+            }
+            Some(session) => {
+                session.timeout = timeout;
+                session.password = password;
+                session.parked = None;
+                // Behind all that its last connection has still to do.
+                (session.zxid, Rank::Read)
+            }
+            None => {
+                let (conn, zxid) = (id, asked.last_zxid_seen.max(0));
+                let session = Session {
+                    conn,
+                    password,
+                    rookery: None,
+                    timeout,
+                    zxid,
+                    parked: None,
+                    is_over: false,
+                    is_given_up: false,
+                };
+                self.sessions.insert(answer.session_id, session);
+                (0, Rank::Change)
+            }
+        };
+        conn.zxid = conn.zxid.max(zxid);
+        // The turn itself decodes both again: they are what it needs.
+        conn.greeting = Some((hello, welcome.clone()));
+        conn.waiting += 1;
+        self.order.add(zxid, rank, Turn::Open(id));
+        Ok(())
+    }
+
+    /// `ZooKeeper` has no such session. If the password was right, it has ended there.
+    fn refused(&mut self, session: i64, password: Option<&[u8]>) {
+        let known = self.sessions.get(&session).filter(|known| !known.is_over);
+        if let Some(known) = known
+            && password == Some(&known.password[..])
+        {
+            self.order.add(known.zxid, Rank::Read, Turn::EndSession(session));
+        }
+    }
+
+    /// Puts the requests that have been answered in their places.
+    fn release(&mut self, id: ConnId) -> Result<(), NotUnderstood> {
+        loop {
+            let Some(conn) = self.conns.get_mut(&id) else { return Ok(()) };
+            let before = conn.zxid;
+            let Some(answered) = conn.release() else { return Ok(()) };
+            let (now_seen, session) = (conn.zxid, conn.session);
+            self.order.answered(answered.ticket);
+            self.report.counts.requests += 1;
+            if let Some(session) = self.sessions.get_mut(&session) {
+                session.zxid = session.zxid.max(now_seen);
+            }
+            self.place(id, answered, before)?;
+        }
+    }
+
+    fn place(&mut self, id: ConnId, answered: Answered, before: i64) -> Result<(), NotUnderstood> {
+        let Answered { op, request, header, body, .. } = answered;
+        let (xid, zxid, err) = (header.xid, header.zxid, header.err);
+        let exchange = Exchange { conn: id, xid, op, request, zxid, err, body };
+        self.held += exchange.body.len() + TURN_BYTES;
+        if op == OpCode::Reconfig.code() {
+            self.held = self.held.saturating_sub(exchange.bytes() + TURN_BYTES);
+            self.judge.zxids.begin(zxid);
+            self.report.not_judged(Reason::NotRepeated);
+            return Ok(());
+        }
+        let done = match Request::decode(op, exchange.request_body()) {
+            Ok(request) if err == 0 && is_write(op) => {
+                changes(&request, &exchange.body).map_err(|_| NotUnderstood)?
+            }
+            // ZooKeeper refuses what cannot be decoded, and so must Rookery.
+            Ok(_) | Err(_) => Vec::new(),
+        };
+        let is_change = !done.is_empty() || (err == 0 && op == OpCode::CloseSession.code());
+        let (place, rank) =
+            if is_change { (zxid, Rank::Change) } else { (zxid.max(before), Rank::Read) };
+        if let Some(conn) = self.conns.get_mut(&id) {
+            conn.waiting += 1;
+        }
+        self.order.add(place, rank, Turn::Repeat(Box::new(exchange), done));
+        Ok(())
+    }
+
+    /// A client's connection is over. Its session may come back on another one.
+    pub(super) fn ended(&mut self, id: ConnId, now: Instant) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        conn.ended = Some(now);
+        let session = conn.session;
+        for (ticket, bytes) in conn.drain_asked() {
+            self.order.answered(ticket);
+            self.held = self.held.saturating_sub(bytes);
+            self.report.counts.requests += 1;
+            self.report.not_judged(Reason::Unanswered);
+        }
+        if let Some(session) = self.sessions.get_mut(&session)
+            && session.conn == id
+        {
+            session.parked = Some(now);
+        }
+        self.settle(id, now);
+    }
+}
