@@ -29,6 +29,7 @@ use crate::{
     machine::Adapter,
     peer::{Identity, PeerError, Wanted, link::Link, link::Links},
     proposer::Proposer,
+    purging::Purging,
     types::{LogId, Member, StoredMembership, Types},
 };
 
@@ -49,6 +50,8 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     pub(crate) log: Log,
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
+    /// What of the log must stay.
+    pub(crate) purging: Arc<Purging>,
     pub(crate) contact: Contact,
     pub(crate) status: watch::Sender<Status>,
     /// This server's own commands.
@@ -89,18 +92,25 @@ pub(crate) struct Own {
     pub(crate) may_found: bool,
 }
 
+/// What this server keeps.
+pub(crate) struct Kept {
+    pub(crate) log: Log,
+    pub(crate) checkpoints: Arc<dyn CheckpointStore>,
+    pub(crate) purging: Arc<Purging>,
+}
+
 impl Shared {
     pub(crate) fn new(
         own: Own,
         transport: Arc<dyn crate::transport::Transport>,
-        log: Log,
-        checkpoints: Arc<dyn CheckpointStore>,
+        kept: Kept,
         status: watch::Sender<Status>,
         messages: mpsc::Sender<FromPeer>,
         proposer: Proposer,
     ) -> Self {
         let cluster = Arc::new(Mutex::new(0));
         let Own { node, incarnation, server_id, servers, may_found } = own;
+        let Kept { log, checkpoints, purging } = kept;
         let known = Arc::clone(&cluster);
         let identity =
             move || Identity { cluster: *known.lock(), node, incarnation, server: server_id };
@@ -112,6 +122,7 @@ impl Shared {
             links: Links::new(transport, Arc::new(identity)),
             log,
             checkpoints,
+            purging,
             contact: Contact::default(),
             status,
             proposer,
