@@ -138,6 +138,9 @@ impl Way {
         let made = dialled.unwrap_or_else(|error| Err(PeerError::Unreachable(error.to_string())));
         self.not_before = made.is_err().then(|| Instant::now() + REDIAL_PAUSE);
         self.shared.note_reach(self.target, self.member.server_id, made.as_ref().err());
+        if let Ok(session) = &made {
+            self.shared.note_version(self.target, session.version);
+        }
         made
     }
 }
