@@ -69,7 +69,8 @@ impl RaftLogConfig {
             quorum_loss_probe_interval: Some(2000),
             // Checkpoints are taken by bytes and commands, see `machine`.
             snapshot_policy: SnapshotPolicy::Never,
-            max_in_snapshot_log_to_keep: self.keep_entries,
+            // The log is purged by `purging`.
+            max_in_snapshot_log_to_keep: u64::MAX,
             purge_batch_size: 1,
             install_snapshot_timeout: 600_000,
             max_payload_entries: 1024,

@@ -120,7 +120,7 @@ async fn follow(
 
 /// Sends what is not applied, and then what comes, until the connection is of no more use.
 async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
-    let Session { mut reader, mut writer, .. } = session;
+    let Session { mut reader, mut writer, version, .. } = session;
     let mut out = BytesMut::new();
     let mut batches = proposer.unapplied();
     let mut watch = interval(STUCK_AFTER);
@@ -129,7 +129,8 @@ async fn send_all(session: Session, proposer: &Proposer) -> io::Error {
     loop {
         batches.extend(std::iter::from_fn(|| proposer.take()));
         for Batch { payload, .. } in batches.drain(..) {
-            put_frame(&mut out, Kind::Forward, |out| wire::Forward { entry: &payload }.encode(out));
+            let entry = &codec::readable_by(version, &payload);
+            put_frame(&mut out, Kind::Forward, |out| wire::Forward { entry }.encode(out));
         }
         if !out.is_empty() {
             let sent = match reach_in_task(Point::ForwardSend).await {

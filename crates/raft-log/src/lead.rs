@@ -146,7 +146,7 @@ pub(crate) async fn lead(shared: &Shared) -> Ended {
     loop {
         while let Some(gathered) = lead.gather(in_flight.len()) {
             let Gathered { batches, applied, .. } = gathered;
-            let Some(answer) = append(shared, codec::join_entries(&batches)).await else {
+            let Some(answer) = append(shared, &batches).await else {
                 return Ended::Stopped;
             };
             in_flight.push_back(async move {
@@ -209,9 +209,13 @@ impl Lead<'_> {
     }
 }
 
-/// Appends an entry; `None` when openraft has stopped.
-async fn append(shared: &Shared, entry: Bytes) -> Option<Answer> {
+/// Appends an entry that every member can read; `None` when openraft has stopped.
+async fn append(shared: &Shared, batches: &[Bytes]) -> Option<Answer> {
     pass(Point::ProposeAppend);
+    let version = shared.members_speak();
+    let readable = |batch| codec::readable_by(version, batch).into_owned();
+    let batches: Vec<Bytes> = batches.iter().map(readable).collect();
+    let entry = codec::join_entries(&batches);
     let (responder, answer) = OneshotResponder::new_pair();
     shared.raft().client_write_ff(Batches(entry), Some(responder)).await.ok()?;
     Some(answer)

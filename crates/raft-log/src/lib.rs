@@ -89,6 +89,7 @@ mod network;
 mod panic;
 mod peer;
 mod proposer;
+mod purging;
 mod raft;
 mod raft_thread;
 mod recover;

@@ -33,6 +33,7 @@ use crate::{
     execution::off_thread,
     panic::abort_on_panic,
     proposer::Proposer,
+    purging::Purging,
     types::{
         Entry, LogId, Payload as RaftPayload, SnapshotMeta, StoredMembership, Types, log_id,
         position,
@@ -101,6 +102,7 @@ pub(crate) struct Adapter {
     /// server's checkpoint takes its place.
     changing: Arc<AsyncMutex<()>>,
     due: Arc<Due>,
+    purging: Arc<Purging>,
 }
 
 /// Counts the log since the last checkpoint, and rings when one is due.
@@ -109,6 +111,8 @@ pub(crate) struct Due {
     commands: AtomicU64,
     bytes_max: u64,
     commands_max: u64,
+    /// Of all entries since the start.
+    bytes_in_all: AtomicU64,
     /// Rung when a checkpoint is due.
     pub(crate) bell: Notify,
 }
@@ -120,6 +124,7 @@ impl Due {
             commands: AtomicU64::new(0),
             bytes_max,
             commands_max,
+            bytes_in_all: AtomicU64::new(0),
             bell: Notify::new(),
         }
     }
@@ -132,11 +137,17 @@ impl Due {
                 commands += codec::count_commands(payload);
             }
         }
+        self.bytes_in_all.fetch_add(bytes, Ordering::Relaxed);
         let bytes = self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         let commands = self.commands.fetch_add(commands, Ordering::Relaxed) + commands;
         if bytes >= self.bytes_max || commands >= self.commands_max {
             self.bell.notify_one();
         }
+    }
+
+    /// The bytes of all entries that were applied since the start.
+    pub(crate) fn bytes_in_all(&self) -> u64 {
+        self.bytes_in_all.load(Ordering::Relaxed)
     }
 
     fn restart(&self) {
@@ -163,6 +174,7 @@ impl Adapter {
         checkpoints: Arc<dyn CheckpointStore>,
         proposer: Proposer,
         due: Arc<Due>,
+        purging: Arc<Purging>,
         progress: Arc<Applied>,
     ) -> Result<Self, CheckpointError> {
         let mut found = None;
@@ -184,6 +196,7 @@ impl Adapter {
             membership: newest.last_membership,
             changing: Arc::default(),
             due,
+            purging,
         })
     }
 
@@ -254,6 +267,7 @@ impl RaftStateMachine<Types> for Adapter {
             _changing,
             source: Mutex::new(Some(self.machine.begin_checkpoint())),
             checkpoints: Arc::clone(&self.checkpoints),
+            purging: Arc::clone(&self.purging),
             meta: SnapshotMeta {
                 last_log_id: self.applied,
                 last_membership: self.membership.clone(),
@@ -310,6 +324,7 @@ pub(crate) struct Builder {
     source: Mutex<Option<Box<dyn CheckpointSource>>>,
     _changing: OwnedMutexGuard<()>,
     checkpoints: Arc<dyn CheckpointStore>,
+    purging: Arc<Purging>,
     meta: SnapshotMeta,
 }
 
@@ -330,6 +345,7 @@ impl RaftSnapshotBuilder<Types> for Builder {
             written
         });
         written.await?.map_err(io::Error::other)?;
+        self.purging.written(self.meta.last_log_id.as_ref().map_or(0, |last| last.index));
         Ok(openraft::Snapshot { meta: self.meta.clone(), snapshot: CheckpointHandle(None) })
     }
 }

@@ -138,6 +138,9 @@ impl Way {
         let made = dialled.unwrap_or_else(|error| Err(PeerError::Unreachable(error.to_string())));
         self.not_before = made.is_err().then(|| Instant::now() + REDIAL_PAUSE);
         self.shared.note_reach(self.target, self.member.server_id, made.as_ref().err());
+        if let Ok(session) = &made {
+            self.shared.note_version(self.target, session.version);
+        }
         made
     }
 }
@@ -204,12 +207,14 @@ impl RaftNetworkV2<Types> for Way {
         let links = &self.shared.links;
         let wanted = Wanted::Node(self.target);
         let addresses = self.addresses();
+        let last = snapshot.meta.last_log_id.as_ref().map_or(0, |last| last.index);
+        let sending = self.shared.purging.hold(self.target, last);
         let lane = dial(links.transport(), &addresses, links.own(), wanted, Lane::Checkpoint);
         tokio::select! {
             biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
             sent = async { checkpoint_transfer::send(lane.await?, vote, snapshot).await } => {
-                sent.map_err(|error| {
+                sent.inspect(|_| sending.arrived()).map_err(|error| {
                     tracing::warn!(
                         server = self.member.server_id, %error,
                         "sending the checkpoint broke off; it will go on from there"

@@ -16,7 +16,7 @@ use crate::{
     config::RaftLogConfig,
     disk::{LogDisk, LogPosition},
     ensemble::{
-        FromPeer, Own, Role, Shared, Status, ThisRaft, ensure_joint_ends, found_or_join,
+        FromPeer, Kept, Own, Role, Shared, Status, ThisRaft, ensure_joint_ends, found_or_join,
         hand_over_locally,
     },
     execution::{Worker, is_simulated},
@@ -27,6 +27,7 @@ use crate::{
     network::Network,
     peer::accept,
     proposer::Proposer,
+    purging::{Purging, purge},
     raft::StartError,
     transport::{Listener, Tcp, Transport},
     types::Member,
@@ -105,7 +106,7 @@ async fn run(
     started: oneshot::Sender<Result<Started, StartError>>,
     stopped: oneshot::Receiver<()>,
 ) {
-    let due = Arc::clone(&parts.due);
+    let (due, keep) = (Arc::clone(&parts.due), parts.config.keep_entries);
     let failed = parts.failed.clone();
     let Opened { shared, log_thread, listener } = match open(parts).await {
         Ok(opened) => opened,
@@ -131,6 +132,7 @@ async fn run(
             watch_for_failure(shared.raft(), &failed).await;
         }
         () = take_checkpoints(shared.raft(), &due) => {}
+        () = purge(&shared, &due, keep) => {}
         () = watch_for_failure(shared.raft(), &failed) => {}
         () = stop_in_order(stopped, &shared) => {}
     }
@@ -148,8 +150,15 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
         parts;
     let own_commands = proposer.clone();
     let found = disk.state()?;
-    let adapter =
-        Adapter::open(machine, Arc::clone(&checkpoints), proposer, due, Arc::clone(&applied))?;
+    let purging = Arc::<Purging>::default();
+    let adapter = Adapter::open(
+        machine,
+        Arc::clone(&checkpoints),
+        proposer,
+        due,
+        Arc::clone(&purging),
+        Arc::clone(&applied),
+    )?;
     check_joined(found.purged, adapter.applied())?;
     let written = Arc::new(AtomicU64::new(found.last.map_or(0, |last| last.index + 1)));
     let hint = Arc::<CommittedHint>::default();
@@ -169,9 +178,8 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
         .as_ref()
         .map_or_else(|| Arc::new(Tcp) as _, |own| Arc::clone(&own.transport));
     let (status, _) = watch::channel(Status::default());
-    let shared =
-        Shared::new(own, transport, log.clone(), checkpoints, status, messages, own_commands);
-    let shared = Arc::new(shared);
+    let kept = Kept { log: log.clone(), checkpoints, purging };
+    let shared = Arc::new(Shared::new(own, transport, kept, status, messages, own_commands));
     let network = Network(Arc::clone(&shared));
     let raft = Raft::new(config.node, Arc::new(raft_config), network, log, adapter);
     let raft = raft.await.map_err(raft_error)?;

@@ -65,6 +65,7 @@ where
             Proposer::new(OriginId::default()),
             Arc::new(Due::new(u64::MAX, u64::MAX)),
             Arc::default(),
+            Arc::default(),
         );
         let adapter = adapter.map_err(|error| failed(io::Error::other(error)))?;
         Ok((guard, log, adapter))

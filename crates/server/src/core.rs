@@ -20,7 +20,9 @@ use fault_points::{Point, pass};
 use parking_lot::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use proto::EventType;
 use raft_log::{Committed, Members, Payload, codec};
-use session::{Connections, Delivery, Lane, Published, WatchLimits, WatchTable, WatcherId};
+use session::{
+    Attaching, Connections, Delivery, Lane, Published, WatchLimits, WatchTable, WatcherId,
+};
 use tree::{Batch, Command, CommandFlags, Op, OriginId, Outcome, Reply, SessionId, State};
 
 use crate::{
@@ -48,6 +50,8 @@ pub(crate) struct Core {
     pub(crate) liveness: Liveness,
     /// Own commands on their way through the log, oldest first.
     awaiting: Mutex<VecDeque<Awaiting>>,
+    /// Own attachments among them.
+    attaching: Mutex<Attaching>,
     /// How many requests are in [`Self::awaiting`]; read by every connection.
     outstanding: AtomicUsize,
     origin: OnceLock<OriginId>,
@@ -94,6 +98,7 @@ impl Core {
             links: Links::default(),
             liveness: Liveness::new(tick_ms),
             awaiting: Mutex::new(VecDeque::new()),
+            attaching: Mutex::default(),
             outstanding: AtomicUsize::new(0),
             origin: OnceLock::new(),
             applied_sequence: AtomicU64::new(0),
@@ -143,8 +148,16 @@ impl Core {
         self.outstanding.load(Ordering::Relaxed)
     }
 
+    /// The attachments of global sessions that are not applied yet.
+    pub(crate) fn attaching(&self) -> MutexGuard<'_, Attaching> {
+        self.attaching.lock()
+    }
+
     /// Notes a proposed command. Called in the order of the sequence numbers.
-    pub(crate) fn await_outcome(&self, awaiting: Awaiting) {
+    pub(crate) fn await_outcome(&self, command: &Command<'_>, awaiting: Awaiting) {
+        if let Op::AttachSession { .. } = command.op {
+            self.attaching().begin(command.session, command.owner);
+        }
         self.awaiting.lock().push_back(awaiting);
         self.outstanding.fetch_add(1, Ordering::Relaxed);
     }
@@ -212,6 +225,7 @@ impl Core {
             self.outstanding.fetch_sub(1, Ordering::Relaxed);
         }
         drop(awaiting);
+        self.attaching().clear();
         self.links.drop_all();
         last
     }
@@ -244,12 +258,15 @@ impl Core {
             if own {
                 self.applied_sequence.store(sequence, Ordering::Relaxed);
             }
-            let waiting = if own { self.next_awaiting(sequence) } else { None };
+            let waiting = if own { self.next_awaiting(sequence, command) } else { None };
             self.publish(state, &mut watches, command, &outcome, waiting, rung);
         }
     }
 
-    fn next_awaiting(&self, sequence: u64) -> Option<Awaiting> {
+    fn next_awaiting(&self, sequence: u64, command: &Command<'_>) -> Option<Awaiting> {
+        if let Op::AttachSession { .. } = command.op {
+            self.attaching().end(command.session, command.owner);
+        }
         let mut awaiting = self.awaiting.lock();
         let first = awaiting.pop_front()?;
         assert_eq!(first.sequence, sequence, "own commands are applied in order, none left out");

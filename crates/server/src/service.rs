@@ -88,7 +88,8 @@ impl Service {
         let mut number = 0;
         self.proposer.propose(self.core.clock.wall(), command, |sequence| {
             number = sequence;
-            self.core.await_outcome(Awaiting { sequence, link: link.cloned(), since_us });
+            let awaiting = Awaiting { sequence, link: link.cloned(), since_us };
+            self.core.await_outcome(command, awaiting);
         })?;
         Ok(number)
     }

@@ -132,7 +132,8 @@ pub fn decide(request: &ConnectRequest<'_>, offer: &Offer, known: Known) -> Deci
     }
 }
 
-/// Writes the answer to the handshake, given what the log said.
+/// Writes the answer to the handshake, given what the log said. That the session has moved is
+/// no answer: it has not ended, and the client must ask again.
 pub fn put_welcome(out: &mut BytesMut, welcome: &Welcome, outcome: &Outcome) -> Phase {
     match outcome.result {
         Ok(Reply::Attached { timeout_ms }) => put_granted(out, &Welcome { timeout_ms, ..*welcome }),

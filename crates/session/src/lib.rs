@@ -11,6 +11,7 @@
 
 mod action;
 mod answer;
+mod attaching;
 pub mod auth;
 mod expiry;
 pub mod from_wire;
@@ -30,6 +31,7 @@ pub use action::{
     ReplyShape, SetWatches, Settings, StatPart,
 };
 pub use answer::{Asker, Reader, WatchAccess, answer_frame, answer_local, refuse};
+pub use attaching::{Attaching, former_owner};
 pub use auth::{AuthConfig, AuthFailed, Identities, SessionIds, session_password};
 pub use expiry::ExpiryQueue;
 pub use from_wire::Parsed;

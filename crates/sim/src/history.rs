@@ -12,9 +12,14 @@ use std::{
 };
 
 use parking_lot::{MappedMutexGuard, Mutex, MutexGuard};
+use raft_log::Members;
 use tree::{Command, Op, OriginId, Outcome, Owner, SessionId, State, Zxid};
 
-use crate::checks::{Check, changes::Changes, sessions::Sessions};
+use crate::checks::{
+    Check,
+    changes::Changes,
+    sessions::{Moves, Sessions},
+};
 
 /// A command at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +53,8 @@ struct Inner {
     replies: u64,
     events: u64,
     changes: Changes,
+    /// By version.
+    members: BTreeMap<u64, Members>,
     sessions: Sessions,
     broken: Vec<String>,
 }
@@ -67,6 +74,10 @@ pub struct Counts {
     pub events: u64,
     /// Sessions that ended because their client fell silent.
     pub expired: u64,
+    /// What became of attachments.
+    pub moves: Moves,
+    /// Changes of the members, halves of them included.
+    pub members: usize,
 }
 
 /// The history of a run.
@@ -151,6 +162,26 @@ impl History {
         self.inner.lock().sessions.heard(session);
     }
 
+    /// A server takes the handshake of a connection.
+    pub fn asked(&self, owner: Owner) {
+        self.inner.lock().sessions.asked(owner);
+    }
+
+    /// A server has these members from now on.
+    pub fn members(&self, server: i64, members: &Members) {
+        let mut inner = self.inner.lock();
+        let known = inner.members.entry(members.version()).or_insert_with(|| members.clone());
+        if known != members {
+            let what = format!("server {server} has {members:?}, another one {known:?}");
+            inner.broken(Check::Members, &what);
+        }
+    }
+
+    /// Whether there is an ensemble.
+    pub fn is_founded(&self) -> bool {
+        !self.inner.lock().members.is_empty()
+    }
+
     /// Whether a session has ended.
     pub fn has_ended(&self, session: SessionId) -> bool {
         self.inner.lock().sessions.has_ended(session)
@@ -196,6 +227,8 @@ impl History {
             replies: inner.replies,
             events: inner.events,
             expired: inner.sessions.expired(),
+            moves: inner.sessions.moves(),
+            members: inner.members.len(),
         }
     }
 

@@ -60,6 +60,7 @@ fn main() -> ExitCode {
     let (next, failed, began) = (AtomicU64::new(args.from), AtomicU64::new(0), Instant::now());
     let end = args.from + args.seeds;
     let (acknowledged, simulated) = (AtomicU64::new(0), AtomicU64::new(0));
+    let (members, refused) = (AtomicU64::new(0), AtomicU64::new(0));
     std::thread::scope(|scope| {
         for _ in 0..args.threads {
             scope.spawn(|| {
@@ -71,6 +72,8 @@ fn main() -> ExitCode {
                     let outcome = run(args.plan(seed));
                     acknowledged.fetch_add(outcome.counts.acknowledged as u64, Ordering::Relaxed);
                     simulated.fetch_add(outcome.simulated.as_secs(), Ordering::Relaxed);
+                    members.fetch_add(outcome.counts.members as u64, Ordering::Relaxed);
+                    refused.fetch_add(outcome.counts.moves.refused, Ordering::Relaxed);
                     if !outcome.violations.is_empty() {
                         failed.fetch_add(1, Ordering::Relaxed);
                         let _ = writeln!(std::io::stdout().lock(), "{}", summary(seed, &outcome));
@@ -82,9 +85,12 @@ fn main() -> ExitCode {
     let failed = failed.into_inner();
     let _ = writeln!(
         std::io::stdout().lock(),
-        "{} seeds, {failed} failed; {} writes acknowledged, {:.1} h simulated in {:.0} s",
+        "{} seeds, {failed} failed; {} writes acknowledged, members changed {} times, {} late \
+         attachments refused, {:.1} h simulated in {:.0} s",
         args.seeds,
         acknowledged.into_inner(),
+        members.into_inner(),
+        refused.into_inner(),
         simulated.into_inner() as f64 / 3600.0,
         began.elapsed().as_secs_f64()
     );

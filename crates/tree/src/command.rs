@@ -139,6 +139,35 @@ pub enum CreateMode {
     },
 }
 
+/// Whose a session must still be for [`Op::AttachSession`] to move it; else that is rejected as
+/// moved, and the connection is closed.
+///
+/// An attachment can be applied long after its client has given up waiting for it: its server
+/// was cut off, and sends it again. By then the client may be served elsewhere, and the session
+/// must not be taken from it for a dead connection. So the attachment carries the owner that
+/// its server knew *when the client asked*. Looking later, such as behind a read barrier, would
+/// not do: the client may have moved on while the server waited.
+///
+/// A server that lags behind may know an owner that was replaced before the client asked. That
+/// client is closed for nothing, but once: it was told nothing since it was attached last
+/// (whoever was told has seen a later zxid, and is not let in by a server that lags), and when
+/// the rejection is applied there its server knows the owner of now, so that asking again works.
+/// The server does not ask again by itself, for it cannot know that the client is still there.
+///
+/// An owner is one connection for ever, so that the same owner means that nothing happened in
+/// between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Former {
+    /// Anybody's. So said attachments before version 3 of the protocol between servers, and so
+    /// say those of local sessions, which have no owner in the state.
+    Anybody,
+    /// That of this connection.
+    Owner(Owner),
+    /// The server that was asked knew of no such session: it has ended, or was opened and moved
+    /// on since.
+    Unknown,
+}
+
 /// What a command asks for. Paths and ACLs come as the client sent them: they are
 /// checked when applied, at the point in the order of checks where ZooKeeper does.
 #[derive(Clone, Debug, PartialEq)]
@@ -198,10 +227,12 @@ pub enum Op<'a> {
         /// Negotiated timeout.
         timeout_ms: i32,
     },
-    /// Give [`Command::session`] the new owner [`Command::owner`].
+    /// Give [`Command::session`] the new owner [`Command::owner`], if it still has the former.
     AttachSession {
         /// Negotiated timeout, which replaces the former one.
         timeout_ms: i32,
+        /// Whose it must be until then.
+        former: Former,
     },
     /// The client ends its session: its ephemerals go with it.
     CloseSession,

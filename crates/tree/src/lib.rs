@@ -25,7 +25,7 @@ mod state;
 pub use acl::AclList;
 pub use checkpoint::{Cut, CutSink, LoadError, Loader};
 pub use command::{
-    AclEntry, Batch, Command, CommandFlags, CreateMode, Identity, Op, OriginId, Permissions,
+    AclEntry, Batch, Command, CommandFlags, CreateMode, Former, Identity, Op, OriginId, Permissions,
 };
 pub use ids::{Millis, Owner, SessionId, Zxid};
 pub use outcome::{AclView, Change, ChangeKind, MultiOutcome, Outcome, Reject, Reply};

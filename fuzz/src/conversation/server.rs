@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{Bytes, BytesMut};
 use proto::ConnectRequest;
 use session::{
-    Action, After, Asker, AuthConfig, Delivery, Local, Reader, Refusal, SessionIds, Settings,
-    WatchTable, answer_local, from_wire,
+    Action, After, Asker, Attaching, AuthConfig, Delivery, Local, Reader, Refusal, SessionIds, Settings,
+    WatchTable, answer_local, former_owner, from_wire,
     handshake::{Decision, Known, Offer, TimeoutRange, Welcome, decide, put_rejection},
     lane::{OUT_HIGH_WATER, Phase},
     refuse, session_password, to_wire,
@@ -45,6 +45,7 @@ pub(super) struct Server {
     /// The present connection of each client.
     clients: Vec<usize>,
     pending: VecDeque<Pending>,
+    attaching: Attaching,
     barriers: Vec<(usize, u64)>,
     reconfigs: Vec<(usize, i32)>,
     sequence: u64,
@@ -64,6 +65,7 @@ impl Server {
             connections: Vec::new(),
             clients: Vec::new(),
             pending: VecDeque::new(),
+            attaching: Attaching::default(),
             barriers: Vec::new(),
             reconfigs: Vec::new(),
             sequence: 0,
@@ -91,8 +93,8 @@ impl Server {
         let timeouts = TimeoutRange { min_ms: 4000, max_ms: 40_000 };
         let applied = self.state.last_zxid();
         let offer = Offer { read_only: false, local_sessions: false, applied, timeouts };
-        let is_known = self.state.session(session).is_some();
-        let known = if is_known { Known::Global } else { Known::Unknown };
+        let owner = self.state.session(session).map(|session| session.owner);
+        let known = owner.map_or(Known::Unknown, |_| Known::Global);
         let at = self.connections.len();
         self.connections.push(Connection::new(1 + at as u64, session));
         match decide(&request, &offer, known) {
@@ -101,7 +103,9 @@ impl Server {
                 self.ask_for_session(at, welcome, Op::OpenSession { timeout_ms: 10_000 });
             }
             Decision::Attach(welcome) => {
-                self.ask_for_session(at, welcome, Op::AttachSession { timeout_ms: 10_000 });
+                let former = former_owner(self.attaching.newest(session), owner);
+                let op = Op::AttachSession { timeout_ms: 10_000, former };
+                self.ask_for_session(at, welcome, op);
             }
             Decision::Reject(welcome) => {
                 put_rejection(&mut self.connections[at].output, &welcome);
@@ -246,6 +250,11 @@ impl Server {
             time: Millis(self.time),
             commands: vec![command],
         };
+        for command in &batch.commands {
+            if let Op::AttachSession { .. } = command.op {
+                self.attaching.begin(command.session, command.owner);
+            }
+        }
         let entry = raft_log::fuzzing::encode(&batch);
         self.pending.push_back(Pending { entry, connection: at });
     }
@@ -262,6 +271,9 @@ impl Server {
                     assert!(self.replica.admit(batch.origin, sequence));
                     let outcome = self.state.apply(batch.time, command);
                     assert_eq!(self.replica.apply(batch.time, command), outcome);
+                    if let Op::AttachSession { .. } = command.op {
+                        self.attaching.end(command.session, command.owner);
+                    }
                     self.publish(command, &outcome, connection);
                 }
             }

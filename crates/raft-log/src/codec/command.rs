@@ -3,7 +3,8 @@
 use bytes::BytesMut;
 use jute::Record;
 use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, SessionId, Zxid,
+    AclEntry, Command, CommandFlags, CreateMode, Former, Identity, Op, Owner, Permissions,
+    SessionId, Zxid,
 };
 
 use super::{CodecError, reject};
@@ -24,6 +25,7 @@ mod kind {
     pub(super) const EXPIRE_SESSION: i32 = 11;
     pub(super) const REAP: i32 = 12;
     pub(super) const RECONFIG: i32 = 13;
+    pub(super) const MOVE_SESSION: i32 = 14;
 }
 
 /// Appends a command.
@@ -60,7 +62,8 @@ const fn number(op: &Op<'_>) -> i32 {
         Op::Multi(_) => kind::MULTI,
         Op::Reject(_) => kind::REJECT,
         Op::OpenSession { .. } => kind::OPEN_SESSION,
-        Op::AttachSession { .. } => kind::ATTACH_SESSION,
+        Op::AttachSession { former: Former::Anybody, .. } => kind::ATTACH_SESSION,
+        Op::AttachSession { former: Former::Owner(_) | Former::Unknown, .. } => kind::MOVE_SESSION,
         Op::CloseSession => kind::CLOSE_SESSION,
         Op::ExpireSession { .. } => kind::EXPIRE_SESSION,
         Op::Reap { .. } => kind::REAP,
@@ -89,9 +92,7 @@ fn encode_body(op: &Op<'_>, out: &mut BytesMut) {
         Op::Multi(ops) => jute::put_vector(out, ops, |out, op| encode_op(op, out)),
         Op::Reject(reason) => wire::Reject { reason: reject::number(*reason) }.encode(out),
         Op::OpenSession { timeout_ms } => wire::OpenSession { timeout: *timeout_ms }.encode(out),
-        Op::AttachSession { timeout_ms } => {
-            wire::AttachSession { timeout: *timeout_ms }.encode(out);
-        }
+        Op::AttachSession { timeout_ms, former } => encode_attach(*timeout_ms, *former, out),
         Op::CloseSession => {}
         Op::ExpireSession { session, owner } => {
             let owner = owner.0.cast_signed();
@@ -163,7 +164,14 @@ fn element(record: wire::Op<'_>) -> Result<Op<'_>, CodecError> {
             Op::OpenSession { timeout_ms: wire::OpenSession::from_exact_bytes(body)?.timeout }
         }
         kind::ATTACH_SESSION => {
-            Op::AttachSession { timeout_ms: wire::AttachSession::from_exact_bytes(body)?.timeout }
+            let wire::AttachSession { timeout } = Record::from_exact_bytes(body)?;
+            Op::AttachSession { timeout_ms: timeout, former: Former::Anybody }
+        }
+        kind::MOVE_SESSION => {
+            let wire::MoveSession { timeout, known, former } = Record::from_exact_bytes(body)?;
+            let former =
+                if known { Former::Owner(Owner(former.cast_unsigned())) } else { Former::Unknown };
+            Op::AttachSession { timeout_ms: timeout, former }
         }
         kind::CLOSE_SESSION => Op::CloseSession,
         kind::EXPIRE_SESSION => {
@@ -179,6 +187,15 @@ fn element(record: wire::Op<'_>) -> Result<Op<'_>, CodecError> {
         kind::MULTI => return Err(CodecError::Nested),
         number => return Err(CodecError::Unknown { what: "operation", number }),
     })
+}
+
+fn encode_attach(timeout: i32, former: Former, out: &mut BytesMut) {
+    let (known, former) = match former {
+        Former::Anybody => return wire::AttachSession { timeout }.encode(out),
+        Former::Owner(owner) => (true, owner.0.cast_signed()),
+        Former::Unknown => (false, 0),
+    };
+    wire::MoveSession { timeout, known, former }.encode(out);
 }
 
 fn wire_acl<'a>(acl: &[AclEntry<'a>]) -> Vec<wire::AclEntry<'a>> {

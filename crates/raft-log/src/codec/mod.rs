@@ -6,6 +6,7 @@
 
 mod command;
 mod membership;
+mod older;
 mod reject;
 #[cfg(test)]
 mod tests;
@@ -21,6 +22,7 @@ pub(crate) use command::encode_command;
 pub(crate) use membership::{
     decode_membership, decode_stored_membership, encode_membership, encode_stored_membership,
 };
+pub(crate) use older::readable_by;
 
 /// The version of the format that is written.
 const FORMAT: i32 = 1;

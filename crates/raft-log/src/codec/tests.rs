@@ -2,7 +2,7 @@
 
 use bytes::BytesMut;
 use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Identity, Op, Owner, Permissions, Reject,
+    AclEntry, Command, CommandFlags, CreateMode, Former, Identity, Op, Owner, Permissions, Reject,
     SessionId, Zxid,
 };
 
@@ -30,7 +30,9 @@ fn every_op() -> Vec<Op<'static>> {
         Op::Multi(vec![Op::Delete { path: "/a", version: 1 }, Op::Reject(Reject::BadArguments)]),
         Op::Reject(Reject::ReconfigDisabled),
         Op::OpenSession { timeout_ms: 4000 },
-        Op::AttachSession { timeout_ms: 4001 },
+        Op::AttachSession { timeout_ms: 4001, former: Former::Anybody },
+        Op::AttachSession { timeout_ms: 4001, former: Former::Owner(Owner(u64::MAX)) },
+        Op::AttachSession { timeout_ms: 4001, former: Former::Unknown },
         Op::CloseSession,
         Op::ExpireSession { session: SessionId(-5), owner: Owner(u64::MAX) },
         Op::Reap { path: "/gone" },
@@ -80,6 +82,38 @@ fn entries_are_joined_to_one_with_all_their_batches() {
     assert_eq!(time_made(&three), Millis(1234));
     assert_eq!(origin(&three), None, "it has several");
     assert_eq!(decode(&three), Ok(vec![first_batch, second_batch.clone(), second_batch]));
+}
+
+/// What version 1 of the log had, as bytes: attachments from anybody stay as they were.
+#[test]
+fn an_attachment_of_the_first_version_is_read_as_it_was() {
+    let (bytes, batch) =
+        entry(vec![Op::AttachSession { timeout_ms: 4001, former: Former::Anybody }]);
+    let op = [0, 0, 0, 9, 0, 0, 0, 4, 0, 0, 0x0f, 0xa1];
+    assert_eq!(bytes[bytes.len() - op.len()..], op);
+    assert_eq!(decode(&bytes), Ok(vec![batch]));
+    let (bytes, _) =
+        entry(vec![Op::AttachSession { timeout_ms: 4001, former: Former::Owner(Owner(5)) }]);
+    let op = [0, 0, 0, 14, 0, 0, 0, 13, 0, 0, 0x0f, 0xa1, 1, 0, 0, 0, 0, 0, 0, 0, 5];
+    assert_eq!(bytes[bytes.len() - op.len()..], op);
+}
+
+/// Else an older leader would break the connection, and an older follower stop.
+#[test]
+fn a_server_of_an_older_version_gets_what_it_can_read() {
+    let attach = |former| Op::AttachSession { timeout_ms: 4001, former };
+    let (new, _) = entry(vec![Op::CloseSession, attach(Former::Owner(Owner(5)))]);
+    let (unknown, _) = entry(vec![Op::CloseSession, attach(Former::Unknown)]);
+    let (old, old_batch) = entry(vec![Op::CloseSession, attach(Former::Anybody)]);
+    let (new, old) = (new.freeze(), old.freeze());
+    for version in [1, 2] {
+        assert_eq!(*readable_by(version, &new), old);
+        assert_eq!(*readable_by(version, &unknown.clone().freeze()), old);
+        assert_eq!(*readable_by(version, &old), old);
+    }
+    assert_eq!(*readable_by(3, &new), new);
+    let joined = join_entries(&[new, old]);
+    assert_eq!(decode(&readable_by(2, &joined)), Ok(vec![old_batch.clone(), old_batch]));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use parking_lot::Mutex;
 use tokio::time::Instant;
 
 use super::{
-    Shared,
+    ServerSpec, Shared,
     change::{ChangeError, change, is_heard},
     founding::stand_in,
 };
@@ -175,7 +175,11 @@ pub(super) async fn add_observers(shared: &Shared) -> Result<(), ChangeError> {
     if membership.log_id().as_ref().is_none_or(|at| at.index > 0) {
         return Ok(());
     }
-    let observers = shared.servers.iter().filter(|server| !server.votes);
+    // A configuration that was changed by hand since may call a founder an observer.
+    let is_founder =
+        |number: i64| membership.membership().nodes().any(|(_, member)| member.server_id == number);
+    let is_new = |server: &&ServerSpec| !server.votes && !is_founder(server.server_id);
+    let observers = shared.servers.iter().filter(is_new);
     let observers: BTreeMap<u64, Member> = observers
         .map(|server| (stand_in(server.server_id), server.to_member(shared.cluster())))
         .collect();

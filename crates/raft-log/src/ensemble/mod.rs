@@ -26,7 +26,8 @@ pub(crate) use change::{ensure_joint_ends, hand_over_locally};
 pub(crate) use contact::Contact;
 pub(crate) use founding::{found_or_join, stand_in};
 pub(crate) use lost_leader::suspect;
-pub(crate) use shared::{MESSAGES_MAX, Own, Shared, ThisRaft};
+pub(crate) use plan::progress;
+pub(crate) use shared::{Kept, MESSAGES_MAX, Own, Shared, ThisRaft};
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use {change::read_change, joining::read_member};
 

@@ -192,7 +192,7 @@ impl Plan {
 }
 
 /// How far a member is, and the leader's last entry.
-pub(super) fn progress(shared: &Shared, node: u64) -> Option<(u64, u64)> {
+pub(crate) fn progress(shared: &Shared, node: u64) -> Option<(u64, u64)> {
     let metrics = shared.raft().metrics();
     let metrics = metrics.borrow_watched();
     let matched = metrics.replication.as_ref()?.get(&node)?.as_ref()?.index;

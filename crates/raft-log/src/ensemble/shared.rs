@@ -20,15 +20,17 @@ use tokio::{
 };
 
 use super::{
-    Contact, FromPeer, Members, PeerMessage, PeerRef, Role, ServerSpec, Status, joining::Candidates,
+    Contact, FromPeer, Members, PeerMessage, PeerRef, Role, ServerSpec, Status,
+    founding::is_stand_in, joining::Candidates,
 };
 use crate::{
     checkpoints::CheckpointStore,
     lead::Offers,
     log::Log,
     machine::Adapter,
-    peer::{Identity, PeerError, Wanted, link::Link, link::Links},
+    peer::{Identity, PeerError, VERSIONS, Wanted, link::Link, link::Links},
     proposer::Proposer,
+    purging::Purging,
     types::{LogId, Member, StoredMembership, Types},
 };
 
@@ -49,6 +51,8 @@ pub(crate) struct Shared {
     pub(crate) links: Links,
     pub(crate) log: Log,
     pub(crate) checkpoints: Arc<dyn CheckpointStore>,
+    /// What of the log must stay.
+    pub(crate) purging: Arc<Purging>,
     pub(crate) contact: Contact,
     pub(crate) status: watch::Sender<Status>,
     /// This server's own commands.
@@ -73,6 +77,8 @@ pub(crate) struct Shared {
     pub(super) gone: Mutex<Option<(u64, Instant)>>,
     /// Members that cannot be reached.
     out_of_reach: Mutex<BTreeSet<u64>>,
+    /// The version of the protocol that each member was last spoken to in.
+    spoken: Mutex<BTreeMap<u64, i32>>,
     raft: OnceLock<ThisRaft>,
     cluster: Arc<Mutex<u64>>,
 }
@@ -89,18 +95,25 @@ pub(crate) struct Own {
     pub(crate) may_found: bool,
 }
 
+/// What this server keeps.
+pub(crate) struct Kept {
+    pub(crate) log: Log,
+    pub(crate) checkpoints: Arc<dyn CheckpointStore>,
+    pub(crate) purging: Arc<Purging>,
+}
+
 impl Shared {
     pub(crate) fn new(
         own: Own,
         transport: Arc<dyn crate::transport::Transport>,
-        log: Log,
-        checkpoints: Arc<dyn CheckpointStore>,
+        kept: Kept,
         status: watch::Sender<Status>,
         messages: mpsc::Sender<FromPeer>,
         proposer: Proposer,
     ) -> Self {
         let cluster = Arc::new(Mutex::new(0));
         let Own { node, incarnation, server_id, servers, may_found } = own;
+        let Kept { log, checkpoints, purging } = kept;
         let known = Arc::clone(&cluster);
         let identity =
             move || Identity { cluster: *known.lock(), node, incarnation, server: server_id };
@@ -112,6 +125,7 @@ impl Shared {
             links: Links::new(transport, Arc::new(identity)),
             log,
             checkpoints,
+            purging,
             contact: Contact::default(),
             status,
             proposer,
@@ -126,6 +140,7 @@ impl Shared {
             messages,
             gone: Mutex::default(),
             out_of_reach: Mutex::default(),
+            spoken: Mutex::default(),
             raft: OnceLock::new(),
             cluster,
         }
@@ -156,6 +171,29 @@ impl Shared {
             }
             Some(_) | None => {}
         }
+    }
+
+    /// Notes the version of the protocol that a member speaks; it may be another one than
+    /// before, for it was upgraded.
+    pub(crate) fn note_version(&self, node: u64, version: i32) {
+        if self.membership().membership().get_node(&node).is_some() {
+            self.spoken.lock().insert(node, version);
+        }
+    }
+
+    /// The newest version that every other member is known to speak, for what all of them must
+    /// read: of one that was not met since this server started the oldest is assumed.
+    pub(crate) fn members_speak(&self) -> i32 {
+        let membership = self.membership();
+        let spoken = self.spoken.lock();
+        let others = membership
+            .membership()
+            .nodes()
+            .map(|(node, _)| *node)
+            .filter(|node| *node != self.node);
+        let come = others.filter(|node| !is_stand_in(*node));
+        let versions = come.map(|node| spoken.get(&node).copied().unwrap_or(*VERSIONS.start()));
+        versions.min().unwrap_or(*VERSIONS.end())
     }
 
     /// This server, for the other side of a connection.

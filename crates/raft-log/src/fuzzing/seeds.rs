@@ -8,8 +8,8 @@ use openraft::raft::{
     AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest, VoteResponse,
 };
 use tree::{
-    AclEntry, Batch, Command, CommandFlags, CreateMode, Identity, Millis, Op, OriginId, Owner,
-    Permissions, Reject, SessionId, Zxid,
+    AclEntry, Batch, Command, CommandFlags, CreateMode, Former, Identity, Millis, Op, OriginId,
+    Owner, Permissions, Reject, SessionId, Zxid,
 };
 
 use super::{OWN, PEER, bytes, encode};
@@ -157,7 +157,9 @@ fn every_op() -> Vec<Op<'static>> {
     let acl = || Some(vec![AclEntry { perms: Permissions::ALL, scheme: "world", id: "anyone" }]);
     vec![
         Op::OpenSession { timeout_ms: 4000 },
-        Op::AttachSession { timeout_ms: 4001 },
+        Op::AttachSession { timeout_ms: 4001, former: Former::Anybody },
+        Op::AttachSession { timeout_ms: 4001, former: Former::Owner(Owner(6)) },
+        Op::AttachSession { timeout_ms: 4001, former: Former::Unknown },
         Op::Create { path: "/a", data: Some(b"d"), acl: acl(), mode: CreateMode::Ephemeral },
         Op::Create {
             path: "/t-",

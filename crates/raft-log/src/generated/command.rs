@@ -363,7 +363,7 @@ impl<'a> Record<'a> for OpenSession {
     }
 }
 
-/// 9: give a session a new owner.
+/// 9: give a session a new owner, whoever has it. See 14.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AttachSession {
     /// Timeout in milliseconds.
@@ -443,6 +443,34 @@ impl<'a> Record<'a> for Reconfig {
         jute::put_fixed::<12>(out, |run| {
             run.int(self.reason);
             run.long(self.before);
+        });
+    }
+}
+
+/// 14: give a session a new owner, if it still has the former.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MoveSession {
+    /// Timeout in milliseconds.
+    pub timeout: i32,
+    /// Whether the server that was asked knew of the session.
+    pub known: bool,
+    /// Its owner then; 0 if it was not known.
+    pub former: i64,
+}
+
+impl<'a> Record<'a> for MoveSession {
+    const BYTES_MIN: usize = 13;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, timeout) = jute::int("timeout", input)?;
+        let (input, known) = jute::boolean("known", input)?;
+        let (input, former) = jute::long("former", input)?;
+        Ok((input, Self { timeout, known, former }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<13>(out, |run| {
+            run.int(self.timeout);
+            run.boolean(self.known);
+            run.long(self.former);
         });
     }
 }

@@ -57,6 +57,7 @@ async fn serve(connection: Connection, shared: &Arc<Shared>) {
         }
     };
     let peer = session.peer;
+    shared.note_version(peer.node, session.version);
     let ended = match lane {
         Lane::Control => calls(session, shared).await,
         Lane::Append => appends::serve(session, shared).await,

@@ -11,8 +11,8 @@ mod lane;
 pub(crate) mod link;
 
 pub use handshake::PeerError;
-pub(crate) use handshake::{Identity, Session, Wanted, dial, welcome};
+pub(crate) use handshake::{Identity, Session, VERSIONS, Wanted, dial, welcome};
 #[cfg(any(test, feature = "fuzzing"))]
-pub(crate) use handshake::{MAGIC, VERSIONS, greet};
+pub(crate) use handshake::{MAGIC, greet};
 pub(crate) use kind::Kind;
 pub(crate) use lane::Lane;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use raft_log::Role;
+use raft_log::{CheckpointStore as _, Role};
 
 use crate::support::{Ensemble, until};
 
@@ -46,6 +46,36 @@ async fn a_follower_that_is_far_behind_gets_the_checkpoint() {
     ensemble.kill(away).await;
     ensemble.start(away).await;
     until("again", || ensemble.node(away).tree.version("/a") == 0).await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+/// It once went on for ever: by the time a checkpoint was there, the log behind it was purged.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_behind_a_checkpoint_waits_for_who_is_being_sent_it() {
+    let (mut ensemble, leader, away) = with_one_far_behind().await;
+    ensemble.net.cut_after(leader, away, 1_500_000);
+    ensemble.start(away).await;
+    until("the checkpoint is on its way", || ensemble.net.is_cut(leader, away)).await;
+    let newest = || {
+        let frozen = ensemble.disks[&leader].checkpoints.freeze().unwrap().unwrap();
+        frozen.meta().applied
+    };
+    ensemble.node(leader).create("/counter").await;
+    let mut sets = 0;
+    for _ in 0..3 {
+        let before = newest();
+        while newest() == before {
+            for _ in 0..50 {
+                ensemble.node(leader).set("/counter").await;
+            }
+            sets += 50;
+            until("applied", || ensemble.node(leader).tree.version("/counter") == sets).await;
+        }
+    }
+    ensemble.net.mend();
+    until("it has it all", || ensemble.node(away).tree.version("/counter") == sets).await;
+    assert_eq!(ensemble.node(away).tree.restored.load(Ordering::Relaxed), 1, "of one checkpoint");
     ensemble.until_equal().await;
     ensemble.stop_all().await;
 }

@@ -191,6 +191,29 @@ async fn observers_of_the_configuration_are_members_and_do_not_count() {
     ensemble.stop_all().await;
 }
 
+/// It was once a member twice, under its own node and under one that stands for a server that
+/// has not come yet; that one never went.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_founder_that_configurations_call_an_observer_by_now_stays_one_member() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    ensemble.until_led().await;
+    ensemble.stop_all().await;
+    ensemble.specs[0].votes = false;
+    ensemble.start_all().await;
+    ensemble.until_led().await;
+    let address = free_address().await;
+    ensemble.add(4, address.clone(), address);
+    let fourth = ServerSpec { votes: false, ..ensemble.specs[3].clone() };
+    ensemble.node(2).log.change_members(put(fourth)).await.unwrap();
+    until("all are known", || {
+        let members = members(&ensemble, 2);
+        roles(&members) == (vec![1, 2, 3], vec![4]) && !members.changing
+    })
+    .await;
+    ensemble.stop_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_survivor_goes_on_alone_and_takes_the_others_in_again() {
     let mut ensemble = Ensemble::new(3).await;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use bytes::BytesMut;
 use proto::{ConnectRequest, OpCode};
 use session::{
-    LocalSessions,
+    LocalSessions, former_owner,
     handshake::{self, Decision, Known, Offer, Welcome},
 };
-use tree::{Op, SessionId};
+use tree::{Former, Op, SessionId};
 
 use super::{Conversation, Progress, ProtocolError, Taken};
 use crate::{config::LocalSessionsMode, core::Core, ensemble::Serving};
@@ -23,9 +23,10 @@ impl Conversation {
         let request = ConnectRequest::decode(frame)?;
         self.last_request = (OpCode::CreateSession.code(), 0);
         let session = SessionId(request.session_id);
-        let (applied, is_global) = {
+        let under_way = core.attaching().newest(session);
+        let (applied, owner) = {
             let state = core.read();
-            (state.last_zxid(), state.session(session).is_some())
+            (state.last_zxid(), state.session(session).map(|session| session.owner))
         };
         let service = Arc::clone(&self.service);
         // Held until the session is this connection's, if it is a local one. Who is served is
@@ -40,10 +41,10 @@ impl Conversation {
         let local_sessions = service.local_sessions_mode() != LocalSessionsMode::Off;
         let timeouts = service.config.session_timeouts;
         let offer = Offer { read_only, local_sessions, applied, timeouts };
-        let known = match (sessions.get(session), is_global) {
+        let known = match (sessions.get(session), owner) {
             (Some(_), _) => Known::Local,
-            (None, true) => Known::Global,
-            (None, false) => Known::Unknown,
+            (None, Some(_)) => Known::Global,
+            (None, None) => Known::Unknown,
         };
         let decision = handshake::decide(&request, &offer, known);
         core.metrics.connection_requested();
@@ -59,7 +60,8 @@ impl Conversation {
             Decision::Attach(welcome) => {
                 drop(sessions);
                 core.metrics.session_revalidated();
-                let op = Op::AttachSession { timeout_ms: welcome.timeout_ms };
+                let former = former_owner(under_way, owner);
+                let op = Op::AttachSession { timeout_ms: welcome.timeout_ms, former };
                 Ok(self.ask_for_session(welcome, op))
             }
             Decision::Open(mut welcome) => {
@@ -108,7 +110,8 @@ impl Conversation {
             former.drop_silently();
         }
         if last_write > core.applied_sequence() {
-            return self.ask_for_session(welcome, Op::AttachSession { timeout_ms });
+            let op = Op::AttachSession { timeout_ms, former: Former::Anybody };
+            return self.ask_for_session(welcome, op);
         }
         let mut lane = self.link.lane.lock();
         lane.welcome(&welcome);

@@ -274,6 +274,10 @@ impl Lane {
             }
             Some(Owed::Welcome(welcome)) => {
                 self.writes -= 1;
+                if outcome.result == Err(Reject::SessionMoved) {
+                    self.close();
+                    return Delivery::Drop;
+                }
                 self.phase = handshake::put_welcome(&mut self.out, &welcome, outcome);
                 self.frames_out += 1;
             }

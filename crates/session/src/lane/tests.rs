@@ -163,3 +163,15 @@ fn a_client_that_never_reads_is_dropped() {
     assert_eq!(connection.lane.phase(), Phase::Closing);
     assert_eq!(connection.apply(), Delivery::Quiet);
 }
+
+/// An answer would have the client believe that its session has ended.
+#[test]
+fn who_asks_for_a_session_that_has_moved_is_closed_without_an_answer() {
+    let mut connection = Connection::new();
+    let welcome = Welcome { session: SessionId(5), timeout_ms: 4000, read_only: None };
+    connection.lane.expect_welcome(welcome);
+    let outcome = Outcome { zxid: Zxid(7), result: Err(Reject::SessionMoved), changes: Vec::new() };
+    let delivery = connection.with_reader(|lane, reader| lane.deliver(&outcome, reader));
+    assert_eq!((delivery, connection.lane.phase()), (Delivery::Drop, Phase::Closing));
+    assert_eq!(connection.lane.out_bytes(), 0);
+}

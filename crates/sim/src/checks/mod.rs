@@ -19,6 +19,10 @@ pub enum Check {
     Lost,
     /// Only the connection that a session has now writes for it.
     Owners,
+    /// A session stays with the connection that asked for it last.
+    Moves,
+    /// Every server has the same members at the same place in the log.
+    Members,
     /// What was acknowledged to anybody before a sync is there after it.
     Sync,
     /// Watches: none missed, none early, none twice; and events before what shows their change.
@@ -48,6 +52,8 @@ impl Check {
             Self::Order => "order",
             Self::Lost => "lost",
             Self::Owners => "owners",
+            Self::Moves => "moves",
+            Self::Members => "members",
             Self::Sync => "sync",
             Self::Watches => "watches",
             Self::OwnWrites => "own-writes",

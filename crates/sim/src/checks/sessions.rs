@@ -1,5 +1,7 @@
 //! Sessions: ephemerals die with theirs and come not back, none expires while its client was
-//! heard within its timeout, and all do that were left behind.
+//! heard within its timeout, and all do that were left behind. And none is taken from the
+//! connection that asked for it last: an attachment that got stuck at one server does not take
+//! it from another one that serves it by now.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
@@ -7,7 +9,7 @@ use std::{
 };
 
 use tokio::time::Instant;
-use tree::{Command, Op, Outcome, Reply, SessionId, State};
+use tree::{Command, Former, Op, Outcome, Owner, Reject, Reply, SessionId, State};
 
 use super::Check;
 use crate::clock::Clock;
@@ -30,7 +32,24 @@ pub struct Sessions {
     heard: BTreeMap<SessionId, VecDeque<Instant>>,
     abandoned: BTreeMap<SessionId, Instant>,
     calm_since: Option<Instant>,
+    /// In which order servers were asked for sessions by connections.
+    asked: BTreeMap<Owner, usize>,
+    /// Who has which.
+    owners: BTreeMap<SessionId, Owner>,
+    moves: Moves,
     expired: u64,
+}
+
+/// What became of attachments.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Moves {
+    /// Those that moved a session.
+    pub done: u64,
+    /// Of those, how many did not say whose it had to be: one of the members was not known to
+    /// read that.
+    pub unguarded: u64,
+    /// Those that came too late, or whose server knew too little.
+    pub refused: u64,
 }
 
 impl Sessions {
@@ -59,6 +78,16 @@ impl Sessions {
         self.abandoned.insert(session, Instant::now());
     }
 
+    /// A server takes a handshake.
+    pub(crate) fn asked(&mut self, owner: Owner) {
+        let order = self.asked.len();
+        self.asked.insert(owner, order);
+    }
+
+    pub(crate) fn moves(&self) -> Moves {
+        self.moves
+    }
+
     pub(crate) fn expired(&self) -> u64 {
         self.expired
     }
@@ -73,6 +102,10 @@ impl Sessions {
         match outcome.result {
             Ok(Reply::Attached { timeout_ms }) => {
                 self.open.insert(command.session, timeout_ms);
+                self.moved(command)?;
+            }
+            Err(Reject::SessionMoved) if matches!(command.op, Op::AttachSession { .. }) => {
+                self.moves.refused += 1;
             }
             Ok(Reply::Closed(session)) => {
                 let timeout_ms = self.open.remove(&session);
@@ -93,6 +126,29 @@ impl Sessions {
             }
         }
         Ok(())
+    }
+
+    /// Clients ask one server after another: who asked later than the present owner is newer.
+    fn moved(&mut self, command: &Command<'_>) -> Result<(), (Check, String)> {
+        let before = self.owners.insert(command.session, command.owner);
+        let Op::AttachSession { former, .. } = &command.op else { return Ok(()) };
+        self.moves.done += 1;
+        if *former == Former::Anybody {
+            self.moves.unguarded += 1;
+            return Ok(());
+        }
+        let order = |owner| self.asked.get(&owner).copied();
+        let (Some(before), Some(now)) = (before.and_then(order), order(command.owner)) else {
+            return Ok(());
+        };
+        if now > before {
+            return Ok(());
+        }
+        let what = format!(
+            "{} is taken back by a connection that asked for it before the one that has it",
+            command.session
+        );
+        Err((Check::Moves, what))
     }
 
     /// Without faults a client that is heard keeps its session.

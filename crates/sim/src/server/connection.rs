@@ -10,7 +10,8 @@ use bytes::{Buf, BytesMut};
 use proto::{ConnectRequest, first_frame};
 use raft_log::transport::Connection;
 use session::{
-    Action, After, Asker, Identities, Local, Reader, ReplyShape, Settings, answer_local, from_wire,
+    Action, After, Asker, Identities, Local, Reader, ReplyShape, Settings, answer_local,
+    former_owner, from_wire,
     handshake::{self, Decision, Known, Offer, TimeoutRange, Welcome},
     lane::Phase,
 };
@@ -138,10 +139,12 @@ impl Conversation {
             return Taken::Yes;
         };
         let session = SessionId(request.session_id);
-        let (applied, known) = self.up.core.look(|state| {
-            let known = state.session(session).map_or(Known::Unknown, |_| Known::Global);
-            (state.last_zxid(), known)
-        });
+        let under_way = self.up.core.attaching().newest(session);
+        let (applied, owner) = self
+            .up
+            .core
+            .look(|state| (state.last_zxid(), state.session(session).map(|session| session.owner)));
+        let known = owner.map_or(Known::Unknown, |_| Known::Global);
         let timeouts = TimeoutRange { min_ms: TIMEOUT_MIN_MS, max_ms: TIMEOUT_MAX_MS };
         let offer = Offer { read_only: false, local_sessions: false, applied, timeouts };
         self.is_greeted = true;
@@ -151,7 +154,8 @@ impl Conversation {
         }
         match handshake::decide(&request, &offer, known) {
             Decision::Attach(welcome) => {
-                let op = Op::AttachSession { timeout_ms: welcome.timeout_ms };
+                let former = former_owner(under_way, owner);
+                let op = Op::AttachSession { timeout_ms: welcome.timeout_ms, former };
                 self.ask_for_session(welcome, op);
             }
             Decision::Open(mut welcome) => {
@@ -171,6 +175,7 @@ impl Conversation {
     }
 
     fn ask_for_session(&mut self, welcome: Welcome, op: Op<'_>) {
+        self.up.history.asked(self.link.owner);
         *self.link.session.lock() = welcome.session;
         self.link.lane.lock().expect_welcome(welcome);
         self.propose(0, op);

@@ -16,7 +16,8 @@ use raft_log::{
     CheckpointError, CheckpointSource, Committed, Machine, Payload, ReadCheckpoint, codec, mem,
 };
 use session::{
-    Connections, Delivery, ExpiryQueue, Lane, Published, WatchLimits, WatchTable, WatcherId,
+    Attaching, Connections, Delivery, ExpiryQueue, Lane, Published, WatchLimits, WatchTable,
+    WatcherId,
 };
 use tokio::sync::Notify;
 use tree::{
@@ -81,6 +82,7 @@ pub struct Core {
     held: Mutex<BTreeMap<SessionId, Arc<Link>>>,
     pub(crate) expiry: Mutex<ExpiryQueue>,
     awaiting: Mutex<VecDeque<Awaiting>>,
+    attaching: Mutex<Attaching>,
     own: AtomicU64,
     history: Arc<History>,
 }
@@ -104,6 +106,7 @@ impl Core {
             held: Mutex::default(),
             expiry: Mutex::new(ExpiryQueue::new(TICK_MS)),
             awaiting: Mutex::default(),
+            attaching: Mutex::default(),
             own: AtomicU64::new(0),
             history,
         }
@@ -128,7 +131,14 @@ impl Core {
         self.watches.lock()
     }
 
-    pub(crate) fn await_outcome(&self, awaiting: Awaiting) {
+    pub(crate) fn attaching(&self) -> MutexGuard<'_, Attaching> {
+        self.attaching.lock()
+    }
+
+    pub(crate) fn await_outcome(&self, command: &Command<'_>, awaiting: Awaiting) {
+        if let Op::AttachSession { .. } = command.op {
+            self.attaching().begin(command.session, command.owner);
+        }
         self.awaiting.lock().push_back(awaiting);
     }
 
@@ -177,6 +187,9 @@ impl Core {
             self.history.applied(self.server, &applied, command, &outcome, state);
             let link = if batch.origin == self.origin {
                 self.own.store(sequence, Ordering::Relaxed);
+                if let Op::AttachSession { .. } = command.op {
+                    self.attaching().end(command.session, command.owner);
+                }
                 self.next_awaiting(sequence)
             } else {
                 None
@@ -260,7 +273,8 @@ impl Machine for Core {
             let mut state = self.state.lock();
             state.enter_term(entry.position.term);
             match &entry.payload {
-                Payload::Blank | Payload::Membership(_) => {}
+                Payload::Blank => {}
+                Payload::Membership(members) => self.history.members(self.server, members),
                 Payload::Commands(bytes) => {
                     let batches = codec::decode(bytes).expect("what was proposed can be read");
                     for batch in &batches {
@@ -285,6 +299,7 @@ impl Machine for Core {
             self.own.store(own, Ordering::Relaxed);
             // What became of these is not known here.
             self.awaiting.lock().retain(|one| one.sequence > own);
+            self.attaching().clear();
             *self.state.lock() = loaded;
             self.drop_all();
         }

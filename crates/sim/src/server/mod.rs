@@ -99,7 +99,7 @@ impl Up {
 
     fn propose(&self, command: &Command<'_>, link: Option<&Arc<Link>>) -> Result<(), Busy> {
         self.log.proposer().propose(self.core.clock.wall(), command, |sequence| {
-            self.core.await_outcome(Awaiting { sequence, link: link.cloned() });
+            self.core.await_outcome(command, Awaiting { sequence, link: link.cloned() });
         })
     }
 }

@@ -85,7 +85,9 @@ impl State {
             Op::Multi(ops) => self.multi(request, ops, changes),
             Op::Reject(reject) => Err(*reject),
             Op::OpenSession { timeout_ms } => self.open_session(request, *timeout_ms),
-            Op::AttachSession { timeout_ms } => self.attach_session(request, *timeout_ms),
+            Op::AttachSession { timeout_ms, former } => {
+                self.attach_session(request, *timeout_ms, *former)
+            }
             Op::CloseSession => self.close_session(request, changes),
             Op::ExpireSession { session, owner } => {
                 self.expire_session(request, *session, *owner, changes)

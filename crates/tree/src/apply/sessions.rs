@@ -3,6 +3,7 @@
 use super::{Changes, Request};
 use crate::{
     State,
+    command::Former,
     ids::{Owner, SessionId},
     outcome::{Reject, Reply},
     sessions::Session,
@@ -28,12 +29,19 @@ impl State {
         &mut self,
         request: &Request<'_>,
         timeout_ms: i32,
+        former: Former,
     ) -> Result<Reply, Reject> {
         if request.is_local() {
             return Ok(Reply::Attached { timeout_ms });
         }
-        if self.sessions.get(request.session).is_none() {
-            return Err(Reject::SessionExpired);
+        let session = self.sessions.get(request.session).ok_or(Reject::SessionExpired)?;
+        let is_as_seen = match former {
+            Former::Anybody => true,
+            Former::Owner(owner) => session.owner == owner,
+            Former::Unknown => false,
+        };
+        if !is_as_seen {
+            return Err(Reject::SessionMoved);
         }
         self.sessions.put(request.session, Session { timeout_ms, owner: request.owner });
         Ok(Reply::Attached { timeout_ms })

@@ -42,6 +42,7 @@ fn command(path: impl Strategy<Value = String> + Clone + 'static) -> impl Strate
         2 => reap,
         3 => (1000..4000).prop_map(|timeout| format!("open {timeout}")),
         1 => (1000..4000).prop_map(|timeout| format!("attach {timeout}")),
+        1 => (1..4).prop_map(|owner| format!("attach 1000 from={owner}")),
         1 => Just("close".to_owned()),
         1 => select(&SESSIONS[..]).prop_map(|who| {
             let who = &who[1..];

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 
 use tree::{
-    ChangeKind, CreateMode, Millis, MultiOutcome, Op, Owner, Reject, Reply, SessionId, Stat, State,
-    Zxid,
+    ChangeKind, CreateMode, Former, Millis, MultiOutcome, Op, Owner, Reject, Reply, SessionId,
+    Stat, State, Zxid,
 };
 
 /// A znode with everything that can be seen of it, and a little more.
@@ -86,8 +86,12 @@ impl Model {
                 self.sessions.insert(session, owner);
                 Ok(Reply::Attached { timeout_ms: *timeout_ms })
             }
-            Op::AttachSession { timeout_ms } => {
-                *self.sessions.get_mut(&session).ok_or(Reject::SessionExpired)? = owner;
+            Op::AttachSession { timeout_ms, former } => {
+                let present = self.sessions.get_mut(&session).ok_or(Reject::SessionExpired)?;
+                if ![Former::Anybody, Former::Owner(*present)].contains(former) {
+                    return Err(Reject::SessionMoved);
+                }
+                *present = owner;
                 Ok(Reply::Attached { timeout_ms: *timeout_ms })
             }
             Op::CloseSession => self.close(session, owner),

@@ -8,8 +8,8 @@ use proptest::{
     strategy::Just,
 };
 use tree::{
-    AclEntry, Command, CommandFlags, CreateMode, Identity, Millis, Op, Owner, Permissions, Query,
-    Reject, SessionId, State, Zxid,
+    AclEntry, Command, CommandFlags, CreateMode, Former, Identity, Millis, Op, Owner, Permissions,
+    Query, Reject, SessionId, State, Zxid,
 };
 
 /// Owned stand-ins for what a command borrows.
@@ -85,7 +85,14 @@ fn op(wild: &Wild, nested: bool) -> Op<'_> {
         7 => Op::Check { path: some_path, version },
         8 if nested => Op::Multi(Vec::new()),
         8 => Op::OpenSession { timeout_ms: wild.number },
-        9 => Op::AttachSession { timeout_ms: wild.number },
+        9 => Op::AttachSession {
+            timeout_ms: wild.number,
+            former: match wild.number % 3 {
+                0 => Former::Anybody,
+                1 => Former::Owner(Owner(1)),
+                _ => Former::Unknown,
+            },
+        },
         10 => Op::CloseSession,
         11 => Op::ExpireSession { session: SessionId(wild.session), owner: Owner(1) },
         12 => Op::Reconfig { refused: None, before: Zxid(i64::from(wild.number % 3)) },

@@ -8,7 +8,7 @@
 //!   `scheme:id:perms`, comma-separated, `none` or `null`; DATA `-` is null;
 //! - `delete PATH [VERSION]`, `set PATH DATA [VERSION]`, `setacl PATH LIST [VERSION]`,
 //!   `check PATH VERSION`, `multi OP ; OP ; ..`, `reject`;
-//! - `open MS`, `attach MS`, `close`, `expire SESSION.OWNER`, `reap PATH`;
+//! - `open MS`, `attach MS [from=OWNER|from=unknown]`, `close`, `expire SESSION.OWNER`, `reap PATH`;
 //! - `members SERVER..`, what the log says of them; `reconfig VERSION [refused]`, the version
 //!   that the configuration had in decimal digits;
 //! - `get`, `stat`, `ls`, `getacl`, `count` with a PATH (`""` is the empty path), and
@@ -18,8 +18,9 @@
 use std::fmt::Write as _;
 
 use tree::{
-    AclEntry, Answer, Change, Command, CommandFlags, CreateMode, Identity, Millis, MultiOutcome,
-    Op, Outcome, Owner, Permissions, Query, Reject, Reply, SessionId, Stat, State, Zxid,
+    AclEntry, Answer, Change, Command, CommandFlags, CreateMode, Former, Identity, Millis,
+    MultiOutcome, Op, Outcome, Owner, Permissions, Query, Reject, Reply, SessionId, Stat, State,
+    Zxid,
 };
 
 /// A state and the circumstances of the next command.
@@ -160,7 +161,15 @@ fn parse_op<'a>(words: &[&'a str]) -> Op<'a> {
         }
         ["reject"] => Op::Reject(Reject::BadArguments),
         ["open", ms] => Op::OpenSession { timeout_ms: number(ms) },
-        ["attach", ms] => Op::AttachSession { timeout_ms: number(ms) },
+        ["attach", ms] => Op::AttachSession { timeout_ms: number(ms), former: Former::Anybody },
+        ["attach", ms, former] => {
+            let owner = former.strip_prefix("from=").expect("from=OWNER or from=unknown");
+            let former = match owner {
+                "unknown" => Former::Unknown,
+                owner => Former::Owner(Owner(number(owner))),
+            };
+            Op::AttachSession { timeout_ms: number(ms), former }
+        }
         ["close"] => Op::CloseSession,
         ["expire", who] => {
             let (session, owner) = parse_session(who);
