@@ -37,6 +37,15 @@ pub enum RunError {
     /// A step names a connection that was never opened.
     #[error("no connection {0}")]
     NoConnection(String),
+    /// A request was not answered, nor was its connection closed: whatever follows would wait
+    /// as long.
+    #[error("no answer to step {step} of connection {connection}")]
+    NoAnswer {
+        /// Which step, from 0.
+        step: usize,
+        /// Its connection.
+        connection: String,
+    },
 }
 
 /// What came of a program.
@@ -255,6 +264,10 @@ impl Runner {
         }
         while !self.client(name)?.pending.is_empty() {
             if !self.read_one(name, ANSWER_WITHIN)? {
+                if self.client(name)?.socket.is_some() {
+                    let connection = name.to_owned();
+                    return Err(RunError::NoAnswer { step: self.step, connection });
+                }
                 self.forget_pending(name)?;
             }
             if self.client(name)?.is_session_closed {

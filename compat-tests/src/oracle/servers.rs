@@ -119,7 +119,13 @@ impl Pair {
             (expected.join(), actual)
         });
         let expected = expected.expect("starting does not panic")?;
-        Ok(Self { expected, actual: actual?, servers, settings: settings.to_vec() })
+        let pair = Self { expected, actual: actual?, servers, settings: settings.to_vec() };
+        // Before its first change a ZooKeeper that follows is at zxid 0, and one that leads is
+        // not.
+        for servers in [&pair.expected, &pair.actual] {
+            empty(servers)?;
+        }
+        Ok(pair)
     }
 
     /// Runs a program on both and compares. After a difference both are replaced, because what

@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::process::Software;
+use super::run::RunError;
 use super::servers::{Pair, PairError};
 use super::tally::Tally;
 use super::worlds::{WORLDS, World};
@@ -154,6 +155,10 @@ impl<'s> Shared<'s> {
                 Err(PairError::Process(error)) => return Err(error.into()),
                 Err(error @ (PairError::Run(..) | PairError::NotEmptied(..))) => {
                     let what = error.to_string();
+                    let mut program = program;
+                    if let PairError::Run(_, RunError::NoAnswer { step, .. }) = error {
+                        program.steps.truncate(step + 1);
+                    }
                     let finding = Finding { world: world.name, seed, what, program };
                     self.note(finding);
                     pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
@@ -184,6 +189,7 @@ fn found(
     let mut program = program.clone();
     program.steps.truncate(difference.step + 1);
     // A difference that comes and goes is reported as it was last seen.
+    let first = difference.clone();
     let mut has_come_again = false;
     let small = shrink::shrink(&program, SHRINK_ATTEMPTS, |candidate| {
         let seen = pair.difference(candidate);
@@ -192,10 +198,12 @@ fn found(
         has_come_again |= differs;
         differs
     });
-    if !has_come_again {
-        difference.what.push_str(", once");
-    }
-    Finding { world: world.name, seed, what: difference.to_string(), program: small }
+    let what = if has_come_again {
+        format!("{difference}it was, before the program was made small:\n{first}")
+    } else {
+        format!("{first}it was not seen again")
+    };
+    Finding { world: world.name, seed, what, program: small }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

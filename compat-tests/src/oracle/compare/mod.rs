@@ -157,7 +157,10 @@ impl Matching {
             let in_place = below.is_none_or(|(_, &below)| below <= right)
                 && above.is_none_or(|(_, &above)| right < above);
             if !in_place {
-                let what = format!("zxid: {left:#x} and {right:#x} lie between other changes");
+                let what = format!(
+                    "zxid: {left:#x} and {right:#x} lie between other changes: the first behind \
+                     {below:x?} and before {above:x?}"
+                );
                 return Err((index, what));
             }
         }

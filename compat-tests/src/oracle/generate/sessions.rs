@@ -168,9 +168,7 @@ impl Generator<'_> {
             self.steps.push(crate::script::Step { connection, action });
         };
         if self.clients[client].server != old.server {
-            // The server that it was at does not know yet; the next write tells it.
-            push(Action::Request(request("ping")));
-            push(Action::Request(request("exists").with("path", text("/never"))));
+            // The server that it was at may not know yet; the next write tells it.
             push(Action::Request(request("setData").with("path", text("/a"))));
         }
         push(Action::Eof);
