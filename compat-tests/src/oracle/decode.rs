@@ -98,7 +98,7 @@ fn part(
         Part::Stat => return stat(prefix, reader, values),
         Part::Results => return results(reader, values),
         Part::Path => ("path", Value::Text(reader.text("path")?.map(str::to_owned))),
-        Part::Data => ("data", Value::Bytes(reader.buffer("data")?.map(without_addresses))),
+        Part::Data => ("data", Value::Bytes(reader.buffer("data")?.map(<[u8]>::to_vec))),
         Part::Token => ("token", Value::Bytes(reader.buffer("token")?.map(<[u8]>::to_vec))),
         Part::Number => ("number", Value::Number(i64::from(reader.int("number")?))),
         Part::Acl => ("acl", Value::List(acl(reader)?)),
@@ -107,22 +107,6 @@ fn part(
     };
     values.push((format!("{prefix}{}", value.0), value.1));
     Ok(())
-}
-
-/// The members of an ensemble without their ports and the version, which is a zxid; any other
-/// data as it is.
-fn without_addresses(data: &[u8]) -> Vec<u8> {
-    match std::str::from_utf8(data) {
-        Ok(text) if text.starts_with("server.") && text.contains("\nversion=") => {
-            let (members, _) = text.rsplit_once('=').unwrap_or_default();
-            let parts = members.split(':').map(|part| {
-                let port = part.bytes().take_while(u8::is_ascii_digit).count();
-                &part[port..]
-            });
-            parts.collect::<Vec<_>>().join(":").into_bytes()
-        }
-        Ok(_) | Err(_) => data.to_vec(),
-    }
 }
 
 fn stat(prefix: &str, reader: &mut Reader<'_>, values: &mut Values) -> Result<(), Malformed> {

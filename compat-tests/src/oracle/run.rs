@@ -92,12 +92,7 @@ struct Client {
 impl Runner {
     /// No connections yet.
     pub fn new(servers: &[SocketAddr]) -> Self {
-        Self {
-            servers: servers.to_vec(),
-            step: 0,
-            clients: BTreeMap::new(),
-            ran: Ran::default(),
-        }
+        Self { servers: servers.to_vec(), step: 0, clients: BTreeMap::new(), ran: Ran::default() }
     }
 
     /// Runs one step.
@@ -387,9 +382,8 @@ impl Runner {
 /// The error of a reply: a multi that failed says it in the first element that has a reason.
 fn outcome(header: Header, values: &[(String, Value)]) -> i32 {
     let errors = values.iter().filter(|(name, _)| name.ends_with(".err"));
-    let mut codes = errors.filter_map(|(_, value)| match value {
-        Value::Number(code) => i32::try_from(*code).ok(),
-        _ => None,
+    let mut codes = errors.filter_map(|(_, value)| {
+        if let Value::Number(code) = value { i32::try_from(*code).ok() } else { None }
     });
     if header.err == 0 { codes.find(|&code| code != 0).unwrap_or(0) } else { header.err }
 }

@@ -216,9 +216,8 @@ impl Cleaner {
             let step = self.runner.step(&step.connection, &step.action);
             observations.extend_from_slice(step.map_err(|e| PairError::Run(self.software, e))?);
         }
-        let is_error = |(name, value): &(String, Value)| {
-            name.ends_with(".err") && *value != Value::Number(0)
-        };
+        let is_error =
+            |(name, value): &(String, Value)| name.ends_with(".err") && *value != Value::Number(0);
         let has_error = observations.iter().flat_map(|o| &o.values).any(is_error);
         match observations.last().map(|last| &last.event) {
             Some(Event::Welcome | Event::Reply(_)) if !has_error => Ok(observations),

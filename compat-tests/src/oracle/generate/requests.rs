@@ -16,13 +16,15 @@ const READS: &[&str] = &[
 /// What a ZooKeeper that follows never answers: the whole multi is one that cannot be decoded.
 fn spoils_its_multi(element: &Request) -> bool {
     let is_plain = matches!(element.name(), "create" | "create2" | "createContainer");
-    let is_of_a_multi = is_plain || matches!(element.name(), "createTTL" | "delete" | "setData" | "check");
-    let has_odd_argument = element.args.iter().zip(element.fields()).any(|(arg, field)| match arg {
-        Arg::Text(None) | Arg::Acl(None) => true,
-        Arg::Int(flags) => is_plain && field.name == "flags" && !(0..=4).contains(flags),
-        Arg::Text(Some(_)) | Arg::Acl(Some(_)) | Arg::Buffer(_) | Arg::Long(_) => false,
-        Arg::Seen | Arg::Flag(_) | Arg::Texts(_) => false,
-    });
+    let is_of_a_multi =
+        is_plain || matches!(element.name(), "createTTL" | "delete" | "setData" | "check");
+    let has_odd_argument =
+        element.args.iter().zip(element.fields()).any(|(arg, field)| match arg {
+            Arg::Text(None) | Arg::Acl(None) => true,
+            Arg::Int(flags) => is_plain && field.name == "flags" && !(0..=4).contains(flags),
+            Arg::Text(Some(_)) | Arg::Acl(Some(_)) | Arg::Buffer(_) | Arg::Long(_) => false,
+            Arg::Seen | Arg::Flag(_) | Arg::Texts(_) => false,
+        });
     !is_of_a_multi || has_odd_argument
 }
 
