@@ -6,7 +6,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use super::compare::{Difference, compare};
+use super::compare::{Difference, Progress, compare_with};
 use super::observation::{Event, Observation, Value};
 use super::process::{ProcessError, ServerProcess, Software};
 use super::run::{Ran, RunError, Runner, run};
@@ -143,7 +143,7 @@ impl Pair {
                 return Err(error);
             }
         };
-        if let Err(difference) = compare(&expected.observations, &actual.observations) {
+        if let Err(difference) = self.compared(&expected, &actual) {
             self.replace()?;
             return Ok(Err(difference));
         }
@@ -153,12 +153,22 @@ impl Pair {
         Ok(Ok(expected.tally))
     }
 
+    /// How many servers each of the two is.
+    pub const fn servers(&self) -> usize {
+        self.servers
+    }
+
+    fn compared(&self, expected: &Ran, actual: &Ran) -> Result<(), Difference> {
+        let progress = if self.servers == 1 { Progress::Compared } else { Progress::Left };
+        compare_with(&expected.observations, &actual.observations, progress)
+    }
+
     /// How the two differ on a program. Faster than [`Self::check`] where that is likely: they
     /// are emptied even so, and only counters of the built-in znodes remain different.
     pub fn difference(&mut self, program: &Program) -> Option<Difference> {
         let (expected, actual) =
             (observe(program, &self.expected).ok()?, observe(program, &self.actual).ok()?);
-        let difference = compare(&expected.observations, &actual.observations).err();
+        let difference = self.compared(&expected, &actual).err();
         let emptied = [&self.expected, &self.actual].map(|servers| empty(servers).is_ok());
         if emptied != [true, true] && self.replace().is_err() {
             return None;
