@@ -14,8 +14,8 @@ use std::path::Path;
 
 use compat_tests::oracle::Servers;
 use compat_tests::oracle::process::Software;
-use compat_tests::oracle::recorded::replay::{Said, difference, replay};
 use compat_tests::oracle::recorded::Recording;
+use compat_tests::oracle::recorded::replay::{Said, difference, replay};
 
 /// All that clients may ask for, and no session that ends by itself: pauses are not replayed.
 const SETTINGS: [(&str, &str); 3] = [

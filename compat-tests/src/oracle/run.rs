@@ -37,6 +37,15 @@ pub enum RunError {
     /// A step names a connection that was never opened.
     #[error("no connection {0}")]
     NoConnection(String),
+    /// A request was not answered, nor was its connection closed: whatever follows would wait
+    /// as long.
+    #[error("no answer to step {step} of connection {connection}")]
+    NoAnswer {
+        /// Which step, from 0.
+        step: usize,
+        /// Its connection.
+        connection: String,
+    },
 }
 
 /// What came of a program.
@@ -83,12 +92,7 @@ struct Client {
 impl Runner {
     /// No connections yet.
     pub fn new(servers: &[SocketAddr]) -> Self {
-        Self {
-            servers: servers.to_vec(),
-            step: 0,
-            clients: BTreeMap::new(),
-            ran: Ran::default(),
-        }
+        Self { servers: servers.to_vec(), step: 0, clients: BTreeMap::new(), ran: Ran::default() }
     }
 
     /// Runs one step.
@@ -255,6 +259,10 @@ impl Runner {
         }
         while !self.client(name)?.pending.is_empty() {
             if !self.read_one(name, ANSWER_WITHIN)? {
+                if self.client(name)?.socket.is_some() {
+                    let connection = name.to_owned();
+                    return Err(RunError::NoAnswer { step: self.step, connection });
+                }
                 self.forget_pending(name)?;
             }
             if self.client(name)?.is_session_closed {
@@ -374,9 +382,8 @@ impl Runner {
 /// The error of a reply: a multi that failed says it in the first element that has a reason.
 fn outcome(header: Header, values: &[(String, Value)]) -> i32 {
     let errors = values.iter().filter(|(name, _)| name.ends_with(".err"));
-    let mut codes = errors.filter_map(|(_, value)| match value {
-        Value::Number(code) => i32::try_from(*code).ok(),
-        _ => None,
+    let mut codes = errors.filter_map(|(_, value)| {
+        if let Value::Number(code) = value { i32::try_from(*code).ok() } else { None }
     });
     if header.err == 0 { codes.find(|&code| code != 0).unwrap_or(0) } else { header.err }
 }

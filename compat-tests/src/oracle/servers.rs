@@ -6,7 +6,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-use super::compare::{Difference, compare};
+use super::compare::{Difference, Progress, compare_with};
 use super::observation::{Event, Observation, Value};
 use super::process::{ProcessError, ServerProcess, Software};
 use super::run::{Ran, RunError, Runner, run};
@@ -119,7 +119,13 @@ impl Pair {
             (expected.join(), actual)
         });
         let expected = expected.expect("starting does not panic")?;
-        Ok(Self { expected, actual: actual?, servers, settings: settings.to_vec() })
+        let pair = Self { expected, actual: actual?, servers, settings: settings.to_vec() };
+        // Before its first change a ZooKeeper that follows is at zxid 0, and one that leads is
+        // not.
+        for servers in [&pair.expected, &pair.actual] {
+            empty(servers)?;
+        }
+        Ok(pair)
     }
 
     /// Runs a program on both and compares. After a difference both are replaced, because what
@@ -137,7 +143,7 @@ impl Pair {
                 return Err(error);
             }
         };
-        if let Err(difference) = compare(&expected.observations, &actual.observations) {
+        if let Err(difference) = self.compared(&expected, &actual) {
             self.replace()?;
             return Ok(Err(difference));
         }
@@ -147,12 +153,22 @@ impl Pair {
         Ok(Ok(expected.tally))
     }
 
+    /// How many servers each of the two is.
+    pub const fn servers(&self) -> usize {
+        self.servers
+    }
+
+    fn compared(&self, expected: &Ran, actual: &Ran) -> Result<(), Difference> {
+        let progress = if self.servers == 1 { Progress::Compared } else { Progress::Left };
+        compare_with(&expected.observations, &actual.observations, progress)
+    }
+
     /// How the two differ on a program. Faster than [`Self::check`] where that is likely: they
     /// are emptied even so, and only counters of the built-in znodes remain different.
     pub fn difference(&mut self, program: &Program) -> Option<Difference> {
         let (expected, actual) =
             (observe(program, &self.expected).ok()?, observe(program, &self.actual).ok()?);
-        let difference = compare(&expected.observations, &actual.observations).err();
+        let difference = self.compared(&expected, &actual).err();
         let emptied = [&self.expected, &self.actual].map(|servers| empty(servers).is_ok());
         if emptied != [true, true] && self.replace().is_err() {
             return None;
@@ -210,9 +226,8 @@ impl Cleaner {
             let step = self.runner.step(&step.connection, &step.action);
             observations.extend_from_slice(step.map_err(|e| PairError::Run(self.software, e))?);
         }
-        let is_error = |(name, value): &(String, Value)| {
-            name.ends_with(".err") && *value != Value::Number(0)
-        };
+        let is_error =
+            |(name, value): &(String, Value)| name.ends_with(".err") && *value != Value::Number(0);
         let has_error = observations.iter().flat_map(|o| &o.values).any(is_error);
         match observations.last().map(|last| &last.event) {
             Some(Event::Welcome | Event::Reply(_)) if !has_error => Ok(observations),

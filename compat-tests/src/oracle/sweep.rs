@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Instant;
 
 use super::process::Software;
+use super::run::RunError;
 use super::servers::{Pair, PairError};
 use super::tally::Tally;
 use super::worlds::{WORLDS, World};
@@ -22,6 +23,8 @@ const PROGRAM_STEPS: usize = 250;
 const GO_OPERATIONS: u64 = 12_000;
 /// Attempts at making a failing program small.
 const SHRINK_ATTEMPTS: usize = 150;
+/// How often a difference between ensembles is looked for again.
+const REPEATED: usize = 3;
 /// A sweep ends when so many programs have failed.
 const FINDINGS_MAX: usize = 8;
 
@@ -147,6 +150,10 @@ impl<'s> Shared<'s> {
                     *left = left.saturating_sub(tally.total());
                     lock(&self.tally).add(&tally);
                 }
+                Ok(Err(difference)) if Self::came_by_chance(&mut pair, &program) => {
+                    let what = format!("{}, seed {seed}: once: {difference}", world.name);
+                    (self.report)(&what);
+                }
                 Ok(Err(difference)) => {
                     self.note(found(&mut pair, world, seed, &program, difference));
                     pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
@@ -154,6 +161,10 @@ impl<'s> Shared<'s> {
                 Err(PairError::Process(error)) => return Err(error.into()),
                 Err(error @ (PairError::Run(..) | PairError::NotEmptied(..))) => {
                     let what = error.to_string();
+                    let mut program = program;
+                    if let PairError::Run(_, RunError::NoAnswer { step, .. }) = error {
+                        program.steps.truncate(step + 1);
+                    }
                     let finding = Finding { world: world.name, seed, what, program };
                     self.note(finding);
                     pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
@@ -165,6 +176,14 @@ impl<'s> Shared<'s> {
         }
         (self.report)(&format!("{}: {done} operations in {:.1?}", world.name, begun.elapsed()));
         Ok(())
+    }
+
+    /// Whether an ensemble's difference does not come again: what one server knows of another
+    /// is a matter of chance where ZooKeeper answers a sync too early.
+    fn came_by_chance(pair: &mut Pair, program: &Program) -> bool {
+        let has_chance = pair.servers() > 1;
+        let comes_again = has_chance && (0..REPEATED).any(|_| pair.difference(program).is_some());
+        has_chance && !comes_again
     }
 
     fn note(&self, finding: Finding) {
@@ -184,6 +203,7 @@ fn found(
     let mut program = program.clone();
     program.steps.truncate(difference.step + 1);
     // A difference that comes and goes is reported as it was last seen.
+    let first = difference.clone();
     let mut has_come_again = false;
     let small = shrink::shrink(&program, SHRINK_ATTEMPTS, |candidate| {
         let seen = pair.difference(candidate);
@@ -192,10 +212,12 @@ fn found(
         has_come_again |= differs;
         differs
     });
-    if !has_come_again {
-        difference.what.push_str(", once");
-    }
-    Finding { world: world.name, seed, what: difference.to_string(), program: small }
+    let what = if has_come_again {
+        format!("{difference}it was, before the program was made small:\n{first}")
+    } else {
+        format!("{first}it was not seen again")
+    };
+    Finding { world: world.name, seed, what, program: small }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -39,13 +39,7 @@ const EXTENDED: (&str, &str) = ("extendedTypesEnabled", "true");
 
 /// All worlds. Their shares are 100 % together.
 pub static WORLDS: &[World] = &[
-    World {
-        name: "extended",
-        settings: &[EXTENDED],
-        servers: 1,
-        percent: 46,
-        habit: Habit::Usual,
-    },
+    World { name: "extended", settings: &[EXTENDED], servers: 1, percent: 46, habit: Habit::Usual },
     // What is switched off by default, and a reconfig that a lone server cannot do.
     World {
         name: "default",
@@ -88,11 +82,7 @@ pub static WORLDS: &[World] = &[
     },
     World {
         name: "enforced-auth",
-        settings: &[
-            EXTENDED,
-            ("enforce.auth.enabled", "true"),
-            ("enforce.auth.schemes", "digest"),
-        ],
+        settings: &[EXTENDED, ("enforce.auth.enabled", "true"), ("enforce.auth.schemes", "digest")],
         servers: 1,
         percent: 4,
         habit: Habit::Authenticates,

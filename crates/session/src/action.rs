@@ -163,6 +163,9 @@ pub struct SetWatches<'a> {
     pub persistent: Vec<&'a str>,
     /// Recursive watches.
     pub recursive: Vec<&'a str>,
+    /// Compat(null-watches): a list that is null fails the request when its turn comes; the
+    /// lists before it are dealt with all the same, and those behind it are not.
+    pub fails_at_end: bool,
 }
 
 /// An error that is answered without asking the state.

@@ -168,6 +168,25 @@ pub enum Former {
     Unknown,
 }
 
+/// Compat(ttl-range): 40 bits, which is what ZooKeeper stores.
+const TTL_MAX_MS: i64 = 0xFF_FFFF_FFFF;
+
+impl CreateMode {
+    /// Whether its time to live, if it has one, is one that can be kept.
+    pub const fn has_valid_ttl(self) -> bool {
+        match self {
+            Self::PersistentWithTtl { ttl_ms } | Self::PersistentSequentialWithTtl { ttl_ms } => {
+                1 <= ttl_ms && ttl_ms <= TTL_MAX_MS
+            }
+            Self::Persistent
+            | Self::Ephemeral
+            | Self::PersistentSequential
+            | Self::EphemeralSequential
+            | Self::Container => true,
+        }
+    }
+}
+
 /// What a command asks for. Paths and ACLs come as the client sent them: they are
 /// checked when applied, at the point in the order of checks where ZooKeeper does.
 #[derive(Clone, Debug, PartialEq)]

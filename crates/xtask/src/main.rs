@@ -1,4 +1,5 @@
-//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`, `sim`, `fuzz`, `systems`.
+//! The project's own chores: `cargo xtask codegen`, `tidy`, `ci`, `sim`, `fuzz`, `oracle`,
+//! `systems`.
 //!
 //! `--check` and `tidy` never write to the tree.
 
@@ -8,6 +9,7 @@ mod codegen;
 mod compat;
 mod edges;
 mod fuzz;
+mod oracle;
 mod points;
 mod simulation;
 mod sources;
@@ -51,6 +53,9 @@ enum Chore {
         /// Which; all of them when none is named.
         names: Vec<String>,
     },
+    /// Compare generated operations with Apache ZooKeeper:
+    /// `cargo xtask oracle --operations 1000000 --seed 7`.
+    Oracle(oracle::Oracle),
     /// Run seeds of the simulation: `cargo xtask sim --seeds 1000`, `cargo xtask sim --help`;
     /// or put known bugs back and see them caught: `cargo xtask sim --bug all`.
     #[command(disable_help_flag = true)]
@@ -80,6 +85,7 @@ fn main() -> ExitCode {
         Chore::Ci => ci::run(&root),
         Chore::Fuzz(asked) => fuzz::run(&root, &asked),
         Chore::Systems { names } => systems::run(&root, &names),
+        Chore::Oracle(asked) => oracle::run(&root, &asked),
         Chore::Sim { bug: Some(bug), seeds, .. } => {
             bugs::run(&root, &bug, seeds.unwrap_or(bugs::SEEDS))
         }

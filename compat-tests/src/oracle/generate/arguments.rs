@@ -102,7 +102,11 @@ impl Generator<'_> {
     pub(super) fn path(&mut self) -> Arg {
         match self.random.below(100) {
             0 => Arg::Text(None),
-            1..=6 => text(self.random.pick(ODD_PATHS)),
+            1..=6 => match self.random.pick(ODD_PATHS) {
+                // The members of an ensemble: addresses, and a time that differs on purpose.
+                "/zookeeper/config" if self.world.servers > 1 => text("/zookeeper"),
+                path => text(path),
+            },
             _ => text(self.random.pick(PATHS)),
         }
     }

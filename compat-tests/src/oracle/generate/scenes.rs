@@ -98,10 +98,8 @@ impl Generator<'_> {
         self.ask(client, made);
         if wanted > FRAME_BYTES_MAX {
             self.push_as(client, Action::Eof);
-            let again = Connect {
-                session: Some(self.clients[client].name.clone()),
-                ..Connect::default()
-            };
+            let again =
+                Connect { session: Some(self.clients[client].name.clone()), ..Connect::default() };
             self.push_as(client, Action::Connect(again));
         }
     }
@@ -155,9 +153,8 @@ impl Generator<'_> {
         let watched = request("exists").with("path", text(&path)).with("watch", Arg::Flag(true));
         self.ask(client, watched);
         let connect = Connect { timeout_ms: SHORT_TIMEOUT_MS, server, ..Connect::default() };
-        let ephemeral = |path: &str| {
-            request("create").with("path", text(path)).with("flags", Arg::Int(1))
-        };
+        let ephemeral =
+            |path: &str| request("create").with("path", text(path)).with("flags", Arg::Int(1));
         let mut steps = vec![Action::Connect(connect.clone())];
         steps.push(Action::Request(ephemeral(&format!("/a/{silent}"))));
         steps.push(Action::Request(ephemeral(&path)));
@@ -165,7 +162,10 @@ impl Generator<'_> {
             self.steps.push(Step { connection: silent.clone(), action });
         }
         self.clients[client].is_behind = self.world.servers > 1;
-        self.ask(client, request("exists").with("path", text(&path)).with("watch", Arg::Flag(true)));
+        self.ask(
+            client,
+            request("exists").with("path", text(&path)).with("watch", Arg::Flag(true)),
+        );
         let end = if stays { Action::Eof } else { Action::Drop };
         self.steps.push(Step { connection: silent.clone(), action: end });
         self.push_as(client, Action::Event);

@@ -128,7 +128,8 @@ impl Generator<'_> {
     pub(super) fn be_refused(&mut self, client: usize) {
         let stranger = self.new_name();
         let server = self.clients[client].server;
-        let session = Some(self.clients[client].name.clone());
+        let name = self.clients[client].name.clone();
+        let session = Some(name.clone());
         let connect = Connect { server, ..self.handshake() };
         let tries = |steps: &mut Vec<_>, connect| {
             for action in [Action::Connect(connect), Action::Eof] {
@@ -146,12 +147,11 @@ impl Generator<'_> {
             }
             // ZooKeeper ends the live connection before it looks at the password.
             _ => {
-                let wrong =
-                    [Password::Wrong, Password::Short, Password::Empty, Password::Null];
+                let wrong = [Password::Wrong, Password::Short, Password::Empty, Password::Null];
                 let password = self.random.pick(&wrong);
                 self.push(client, Action::Drop);
-                tries(&mut self.steps, Connect { session: session.clone(), password, ..connect });
-                self.resume(client, session.expect("it was named"));
+                tries(&mut self.steps, Connect { session, password, ..connect });
+                self.resume(client, name);
             }
         }
     }
@@ -168,9 +168,7 @@ impl Generator<'_> {
             self.steps.push(crate::script::Step { connection, action });
         };
         if self.clients[client].server != old.server {
-            // The server that it was at does not know yet; the next write tells it.
-            push(Action::Request(request("ping")));
-            push(Action::Request(request("exists").with("path", text("/never"))));
+            // The server that it was at may not know yet; the next write tells it.
             push(Action::Request(request("setData").with("path", text("/a"))));
         }
         push(Action::Eof);

@@ -169,7 +169,8 @@ impl Replay {
         socket.send(&queued)?;
         loop {
             let Some(connection) = self.connections.get_mut(&number) else { return Ok(()) };
-            let Some(socket) = connection.socket.as_mut().filter(|_| !connection.pending.is_empty())
+            let Some(socket) =
+                connection.socket.as_mut().filter(|_| !connection.pending.is_empty())
             else {
                 return Ok(());
             };
@@ -248,20 +249,15 @@ pub fn difference(expected: &[Said], actual: &[Said]) -> Option<String> {
     let index = (0..expected.len().max(actual.len()))
         .find(|&index| expected.get(index) != actual.get(index))?;
     let show = |said: Option<&Said>| said.map_or_else(|| "nothing".to_owned(), Said::to_string);
-    Some(format!(
-        "expected {}\n     got {}",
-        show(expected.get(index)),
-        show(actual.get(index))
-    ))
+    Some(format!("expected {}\n     got {}", show(expected.get(index)), show(actual.get(index))))
 }
 
 /// The znodes of a session go in any order: events that come to a connection one behind the
 /// other are put in the order of their bytes.
 fn with_ends_of_sessions_sorted(said: &[Said]) -> Vec<Said> {
     let mut said = said.to_vec();
-    let is_event = |said: &Said| {
-        said.frame.as_ref().is_some_and(|frame| frame.starts_with(&[0xff; 4]))
-    };
+    let is_event =
+        |said: &Said| said.frame.as_ref().is_some_and(|frame| frame.starts_with(&[0xff; 4]));
     let together = |a: &Said, b: &Said| {
         is_event(a) && is_event(b) && (a.line, a.connection) == (b.line, b.connection)
     };

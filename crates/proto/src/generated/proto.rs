@@ -589,30 +589,39 @@ pub struct SetWatches<'a> {
     /// The last zxid that the client has seen.
     pub relative_zxid: i64,
     /// Watches on data.
-    pub data_watches: Vec<&'a str>,
+    pub data_watches: Option<Vec<&'a str>>,
     /// Watches on what did not exist.
-    pub exist_watches: Vec<&'a str>,
+    pub exist_watches: Option<Vec<&'a str>>,
     /// Watches on children.
-    pub child_watches: Vec<&'a str>,
+    pub child_watches: Option<Vec<&'a str>>,
 }
 
 impl<'a> Record<'a> for SetWatches<'a> {
     const BYTES_MIN: usize = 20;
     fn decode(input: Input<'a>) -> Decoded<'a, Self> {
         let (input, relative_zxid) = jute::long("relative_zxid", input)?;
-        let (input, data_watches) =
-            jute::vector("data_watches", 4, input, |input| jute::ustring("data_watches", input))?;
-        let (input, exist_watches) =
-            jute::vector("exist_watches", 4, input, |input| jute::ustring("exist_watches", input))?;
-        let (input, child_watches) =
-            jute::vector("child_watches", 4, input, |input| jute::ustring("child_watches", input))?;
+        let (input, data_watches) = jute::nullable_vector("data_watches", 4, input, |input| {
+            jute::ustring("data_watches", input)
+        })?;
+        let (input, exist_watches) = jute::nullable_vector("exist_watches", 4, input, |input| {
+            jute::ustring("exist_watches", input)
+        })?;
+        let (input, child_watches) = jute::nullable_vector("child_watches", 4, input, |input| {
+            jute::ustring("child_watches", input)
+        })?;
         Ok((input, Self { relative_zxid, data_watches, exist_watches, child_watches }))
     }
     fn encode(&self, out: &mut BytesMut) {
         jute::put_long(out, self.relative_zxid);
-        jute::put_vector(out, &self.data_watches, |out, item| jute::put_ustring(out, item));
-        jute::put_vector(out, &self.exist_watches, |out, item| jute::put_ustring(out, item));
-        jute::put_vector(out, &self.child_watches, |out, item| jute::put_ustring(out, item));
+        jute::put_nullable_vector(out, self.data_watches.as_deref(), |out, item| {
+            jute::put_ustring(out, item)
+        });
+        jute::put_nullable_vector(out, self.exist_watches.as_deref(), |out, item| {
+            jute::put_ustring(out, item)
+        });
+        jute::put_nullable_vector(out, self.child_watches.as_deref(), |out, item| {
+            jute::put_ustring(out, item)
+        });
     }
 }
 
@@ -622,32 +631,36 @@ pub struct SetWatches2<'a> {
     /// The last zxid that the client has seen.
     pub relative_zxid: i64,
     /// Watches on data.
-    pub data_watches: Vec<&'a str>,
+    pub data_watches: Option<Vec<&'a str>>,
     /// Watches on what did not exist.
-    pub exist_watches: Vec<&'a str>,
+    pub exist_watches: Option<Vec<&'a str>>,
     /// Watches on children.
-    pub child_watches: Vec<&'a str>,
+    pub child_watches: Option<Vec<&'a str>>,
     /// Watches that stay.
-    pub persistent_watches: Vec<&'a str>,
+    pub persistent_watches: Option<Vec<&'a str>>,
     /// Watches that stay, on whole subtrees.
-    pub persistent_recursive_watches: Vec<&'a str>,
+    pub persistent_recursive_watches: Option<Vec<&'a str>>,
 }
 
 impl<'a> Record<'a> for SetWatches2<'a> {
     const BYTES_MIN: usize = 28;
     fn decode(input: Input<'a>) -> Decoded<'a, Self> {
         let (input, relative_zxid) = jute::long("relative_zxid", input)?;
-        let (input, data_watches) =
-            jute::vector("data_watches", 4, input, |input| jute::ustring("data_watches", input))?;
-        let (input, exist_watches) =
-            jute::vector("exist_watches", 4, input, |input| jute::ustring("exist_watches", input))?;
-        let (input, child_watches) =
-            jute::vector("child_watches", 4, input, |input| jute::ustring("child_watches", input))?;
-        let (input, persistent_watches) = jute::vector("persistent_watches", 4, input, |input| {
-            jute::ustring("persistent_watches", input)
+        let (input, data_watches) = jute::nullable_vector("data_watches", 4, input, |input| {
+            jute::ustring("data_watches", input)
         })?;
+        let (input, exist_watches) = jute::nullable_vector("exist_watches", 4, input, |input| {
+            jute::ustring("exist_watches", input)
+        })?;
+        let (input, child_watches) = jute::nullable_vector("child_watches", 4, input, |input| {
+            jute::ustring("child_watches", input)
+        })?;
+        let (input, persistent_watches) =
+            jute::nullable_vector("persistent_watches", 4, input, |input| {
+                jute::ustring("persistent_watches", input)
+            })?;
         let (input, persistent_recursive_watches) =
-            jute::vector("persistent_recursive_watches", 4, input, |input| {
+            jute::nullable_vector("persistent_recursive_watches", 4, input, |input| {
                 jute::ustring("persistent_recursive_watches", input)
             })?;
         Ok((
@@ -664,13 +677,23 @@ impl<'a> Record<'a> for SetWatches2<'a> {
     }
     fn encode(&self, out: &mut BytesMut) {
         jute::put_long(out, self.relative_zxid);
-        jute::put_vector(out, &self.data_watches, |out, item| jute::put_ustring(out, item));
-        jute::put_vector(out, &self.exist_watches, |out, item| jute::put_ustring(out, item));
-        jute::put_vector(out, &self.child_watches, |out, item| jute::put_ustring(out, item));
-        jute::put_vector(out, &self.persistent_watches, |out, item| jute::put_ustring(out, item));
-        jute::put_vector(out, &self.persistent_recursive_watches, |out, item| {
+        jute::put_nullable_vector(out, self.data_watches.as_deref(), |out, item| {
             jute::put_ustring(out, item)
         });
+        jute::put_nullable_vector(out, self.exist_watches.as_deref(), |out, item| {
+            jute::put_ustring(out, item)
+        });
+        jute::put_nullable_vector(out, self.child_watches.as_deref(), |out, item| {
+            jute::put_ustring(out, item)
+        });
+        jute::put_nullable_vector(out, self.persistent_watches.as_deref(), |out, item| {
+            jute::put_ustring(out, item)
+        });
+        jute::put_nullable_vector(
+            out,
+            self.persistent_recursive_watches.as_deref(),
+            |out, item| jute::put_ustring(out, item),
+        );
     }
 }
 

@@ -55,6 +55,7 @@ pub(super) fn set(
             }
         }
     }
-    to_wire::put_header(out, xid, reader.state.last_zxid(), ErrorCode::Ok);
+    let code = if lists.fails_at_end { ErrorCode::MarshallingError } else { ErrorCode::Ok };
+    to_wire::put_header(out, xid, reader.state.last_zxid(), code);
     After::Continue
 }

@@ -66,6 +66,7 @@ impl<'a> Create<'a> {
         };
         match (mode, self.path) {
             (Err(reject), _) => Op::Reject(reject),
+            (Ok(mode), None) if !mode.has_valid_ttl() => Op::Reject(Reject::BadArguments),
             // Compat(null-path): a null path is found out late, by a fault in ZooKeeper's server.
             (Ok(_), None) => Op::Reject(Reject::Marshalling),
             (Ok(mode), Some(path)) => self.with(path, mode),

@@ -95,21 +95,20 @@ fn action<'a>(request: Request<'a>, settings: &Settings) -> Action<'a> {
         Request::Sync(r) => Action::Local(Local::Sync { path: r.path }),
         Request::Ping => Action::Local(Local::Ping),
         Request::WhoAmI => Action::Local(Local::WhoAmI),
-        Request::SetWatches(r) => Action::Local(Local::SetWatches(SetWatches {
-            last_seen: Zxid(r.relative_zxid),
-            data: r.data_watches,
-            exist: r.exist_watches,
-            child: r.child_watches,
-            ..SetWatches::default()
-        })),
-        Request::SetWatches2(r) => Action::Local(Local::SetWatches(SetWatches {
-            last_seen: Zxid(r.relative_zxid),
-            data: r.data_watches,
-            exist: r.exist_watches,
-            child: r.child_watches,
-            persistent: r.persistent_watches,
-            recursive: r.persistent_recursive_watches,
-        })),
+        Request::SetWatches(r) => Action::Local(set_watches(
+            r.relative_zxid,
+            [r.data_watches, r.exist_watches, r.child_watches, Some(vec![]), Some(vec![])],
+        )),
+        Request::SetWatches2(r) => Action::Local(set_watches(
+            r.relative_zxid,
+            [
+                r.data_watches,
+                r.exist_watches,
+                r.child_watches,
+                r.persistent_watches,
+                r.persistent_recursive_watches,
+            ],
+        )),
         Request::AddWatch(r) => Action::Local(add_watch(r.path, r.mode)),
         Request::RemoveWatches(r) => Action::Local(match watcher_type(r.kind) {
             Some(kind) => Local::RemoveWatches { path: watched(r.path), kind },
@@ -216,6 +215,22 @@ fn add_watch(path: Option<&str>, mode: i32) -> Local<'_> {
         _ => return Local::Refuse(Refusal::MARSHALLING),
     };
     Local::AddWatch { path: watched(path), mode }
+}
+
+/// The lists up to one that is null, in the order in which they are dealt with.
+fn set_watches(last_seen: i64, lists: [Option<Vec<&str>>; 5]) -> Local<'_> {
+    let fails_at_end = lists.iter().any(Option::is_none);
+    let mut lists = lists.into_iter().map_while(|list| list).fuse();
+    let mut next = || lists.next().unwrap_or_default();
+    Local::SetWatches(SetWatches {
+        last_seen: Zxid(last_seen),
+        data: next(),
+        exist: next(),
+        child: next(),
+        persistent: next(),
+        recursive: next(),
+        fails_at_end,
+    })
 }
 
 /// Compat(watch-anything): watches can be set on anything, a null path included; nothing ever

@@ -107,11 +107,11 @@ fn every_operation() {
         25: refused: Unimplemented, Fixed(-1), Close
         99: refused: Unimplemented, Fixed(-1), Close
         100: Auth { scheme: "digest", data: Some([97, 58, 98]) }
-        101: SetWatches(SetWatches { last_seen: Zxid(5), data: ["/a"], exist: ["/b"], child: ["/c"], persistent: [], recursive: [] })
+        101: SetWatches(SetWatches { last_seen: Zxid(5), data: ["/a"], exist: ["/b"], child: ["/c"], persistent: [], recursive: [], fails_at_end: false })
         102: Sasl
         103: Ephemerals { prefix: Some("/a") }
         104: Read(Read { query: CountDescendants { path: "/a" }, watch: None, stat: Sent })
-        105: SetWatches(SetWatches { last_seen: Zxid(5), data: [], exist: [], child: [], persistent: ["/d"], recursive: ["/e"] })
+        105: SetWatches(SetWatches { last_seen: Zxid(5), data: [], exist: [], child: [], persistent: ["/d"], recursive: ["/e"], fails_at_end: false })
         106: AddWatch { path: "/a", mode: PersistentRecursive }
         107: WhoAmI
         108: refused: Unimplemented, Fixed(-1), Close
@@ -214,12 +214,30 @@ fn null_paths() {
             checkWatches: CheckWatches { path: "", kind: Children }
             removeWatches: RemoveWatches { path: "", kind: Children }
             setWatches, path: refused: MarshallingError, LastApplied, Continue
-            setWatches, list: refused: MarshallingError, LastApplied, Continue
-            setWatches2, list: refused: MarshallingError, LastApplied, Continue
+            setWatches, list: SetWatches(SetWatches { last_seen: Zxid(5), data: [], exist: [], child: [], persistent: [], recursive: [], fails_at_end: true })
+            setWatches2, list: SetWatches(SetWatches { last_seen: Zxid(5), data: [], exist: [], child: [], persistent: [], recursive: [], fails_at_end: true })
             auth: refused: AuthFailed, Fixed(0), Close
             auth without data: Auth { scheme: "digest", data: None }
         "#]],
     );
+}
+
+#[test]
+fn a_null_list_of_watches_fails_the_request_when_its_turn_comes() {
+    let watches = Bytes::request(7, 101).long(5).int(1).text("/a").int(-1).int(1).text("/c");
+    check(
+        named(vec![("a null list between others", watches)]),
+        &expect![[r#"
+            a null list between others: SetWatches(SetWatches { last_seen: Zxid(5), data: ["/a"], exist: [], child: [], persistent: [], recursive: [], fails_at_end: true })
+        "#]],
+    );
+}
+
+#[test]
+fn a_time_to_live_that_cannot_be_is_found_before_a_null_path() {
+    let create = || Bytes::request(7, 21).create(None, 5);
+    let shown = [-1, 1].map(|ttl| show(&create().long(ttl), &EXTENDED));
+    assert_eq!(shown, ["rejected: BadArguments", "rejected: Marshalling"]);
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn get(path: &str, watch: bool) -> Request<'_> {
 fn set_watches(seen: Zxid, lists: &[(Kind, Vec<String>)]) -> Request<'_> {
     let list = |kind: Kind| {
         let of_kind = lists.iter().filter(move |(one, _)| *one == kind);
-        of_kind.flat_map(|(_, paths)| paths.iter().map(String::as_str)).collect()
+        Some(of_kind.flat_map(|(_, paths)| paths.iter().map(String::as_str)).collect())
     };
     Request::SetWatches2(SetWatches2 {
         relative_zxid: seen.0,

@@ -12,9 +12,6 @@ use crate::{
     path,
 };
 
-/// Compat(ttl-range): 40 bits, which is what ZooKeeper stores.
-const TTL_MAX_MS: i64 = 0xFF_FFFF_FFFF;
-
 /// What a create asks for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NewZnode<'c> {
@@ -31,7 +28,9 @@ impl State {
         new: &NewZnode<'_>,
         changes: &mut Changes,
     ) -> Result<Reply, Reject> {
-        check_ttl(new.mode)?;
+        if !new.mode.has_valid_ttl() {
+            return Err(Reject::BadArguments);
+        }
         if request.is_local() && is_ephemeral(new.mode) {
             return Err(Reject::EphemeralOnLocalSession);
         }
@@ -105,20 +104,6 @@ fn fresh_fields(request: &Request<'_>) -> Fields {
         ctime: request.time,
         mtime: request.time,
         ..Fields::default()
-    }
-}
-
-fn check_ttl(mode: CreateMode) -> Result<(), Reject> {
-    match mode {
-        CreateMode::PersistentWithTtl { ttl_ms }
-        | CreateMode::PersistentSequentialWithTtl { ttl_ms } => {
-            if (1..=TTL_MAX_MS).contains(&ttl_ms) { Ok(()) } else { Err(Reject::BadArguments) }
-        }
-        CreateMode::Persistent
-        | CreateMode::Ephemeral
-        | CreateMode::PersistentSequential
-        | CreateMode::EphemeralSequential
-        | CreateMode::Container => Ok(()),
     }
 }
 
