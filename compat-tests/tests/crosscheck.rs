@@ -58,7 +58,16 @@ impl Bench {
         let listen = free_address().unwrap();
         let open = |name: &str| File::create(dir.path().join(name)).unwrap();
         let mut command = Command::new(rookery_binary().unwrap());
-        command.args(["crosscheck", "--log", "debug", "--settle", "2", "--listen"]);
+        command.args([
+            "crosscheck",
+            "--log",
+            "debug",
+            "--settle",
+            "2",
+            "--drain",
+            "50",
+            "--listen",
+        ]);
         command.arg(listen.to_string());
         command.args(["--zookeeper", &zookeeper.address().to_string()]);
         command.args(["--rookery", &rookery.address().to_string()]);
@@ -128,7 +137,13 @@ impl Report {
         assert_eq!(self.differences(), [""; 0], "{}", self.0);
         assert_eq!(self.figure("requests"), self.figure("equal"), "{}", self.0);
         assert_eq!(self.figure("events-different"), 0, "{}", self.0);
-        assert_eq!(self.figure("events-not-judged"), 0, "{}", self.0);
+        // Each server finds out in its own time that a client is gone.
+        let summary = self.0.lines().last().unwrap();
+        assert!(
+            self.figure("events-not-judged") == 0 || summary.contains("(connection-ended:"),
+            "{}",
+            self.0
+        );
         assert_eq!(self.figure("given-up"), 0, "{}", self.0);
         assert_eq!(code, 0, "{}", self.0);
     }
@@ -244,12 +259,12 @@ fn clients_at_once_are_compared_to_the_last_reply_without_a_false_alarm() {
     ok(session.ask(CLOSE, |_| {}).unwrap());
     let server = bench.listen;
     let clients: Vec<_> =
-        (0..8).map(|seed| thread::spawn(move || work(server, seed, 4, 60))).collect();
+        (0..8).map(|seed| thread::spawn(move || work(server, seed, 3, 40))).collect();
     for client in clients {
         client.join().unwrap();
     }
     let (code, report) = bench.stop();
-    assert!(report.figure("requests") > 4000, "{}", report.0);
+    assert!(report.figure("requests") > 2000, "{}", report.0);
     assert!(report.figure("events-equal") > 500, "{}", report.0);
     report.must_be_alike(code);
 }

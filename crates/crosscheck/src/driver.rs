@@ -96,7 +96,10 @@ impl Driver {
                 _ = &mut stop, if until.is_none() => until = Some(Instant::now() + self.drain),
                 Some(input) = self.others.recv() => self.handle(input),
                 Some(input) = self.taps.recv() => self.handle(input),
-                _ = tick.tick() => self.director.tick(Instant::now()),
+                _ = tick.tick() => {
+                    self.director.tick(Instant::now());
+                    self.show_figures();
+                }
             }
             self.flush();
             let now = Instant::now();
@@ -104,8 +107,9 @@ impl Driver {
                 summary_at = now + self.summary_every;
                 self.summary();
             }
+            let Some(until) = until else { continue };
             let waiting = self.director.waiting();
-            if until.is_some_and(|until| waiting == 0 && self.taps.is_empty() || now >= until) {
+            if (waiting == 0 && self.taps.is_empty()) || now >= until {
                 self.summary();
                 let report = &self.director.report;
                 return Outcome { counts: report.counts.clone(), ended: report.ended, waiting };
@@ -144,6 +148,9 @@ impl Driver {
             }
         }
         self.lines.write(&self.director.report.take_lines());
+    }
+
+    fn show_figures(&self) {
         let text = metrics::text(&self.director.report, &self.director);
         *self.metrics.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }

@@ -32,13 +32,16 @@ impl Director {
         if header.xid == xid::EVENT {
             return self.event(id, header.zxid, body, now);
         }
+        let mut is_change = false;
         let reply = Reply { xid: header.xid, zxid: header.zxid, err: header.err, body };
         match remote.sent.pop_front() {
             Some(Sent::Request { exchange, changes, place, is_late, .. }) => {
-                self.land(id, place.rank == Rank::Change);
+                is_change = place.rank == Rank::Change;
+                self.land(id, is_change);
                 self.replied(&exchange, &reply, place, &changes, is_late);
             }
             Some(Sent::End { zxid, .. }) => {
+                is_change = true;
                 self.land(id, true);
                 if reply.err == 0 {
                     self.judge.zxids.pair(zxid, reply.zxid);
@@ -48,7 +51,10 @@ impl Director {
             Some(Sent::KeepAlive) => {}
             Some(Sent::Hello(_)) | None => self.give_up(id, GivenUp::NotUnderstood),
         }
-        self.settle_all(now);
+        if is_change {
+            // Events that came before the reply can be told from now on.
+            self.settle_all(now);
+        }
     }
 
     /// Rookery answered a handshake.
@@ -87,7 +93,7 @@ impl Director {
         if let Some(conn) = self.conns.get_mut(&id)
             && !conn.is_given_up
         {
-            conn.events.rookery.push_back(Event::new(zxid, &event, now));
+            conn.events.rookery.push_back(Event::new(zxid, &event));
             self.settle(id, now);
         }
     }

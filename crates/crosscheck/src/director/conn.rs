@@ -145,7 +145,7 @@ impl Conn {
     }
 
     /// The next thing from `ZooKeeper`.
-    pub(crate) fn next_arrival(&mut self, now: Instant) -> Result<Option<Arrival>, NotUnderstood> {
+    pub(crate) fn next_arrival(&mut self) -> Result<Option<Arrival>, NotUnderstood> {
         let Some(frame) = self.zookeeper.next().map_err(|_| NotUnderstood)? else {
             return Ok(None);
         };
@@ -156,7 +156,7 @@ impl Conn {
         let body = frame.slice(ReplyHeader::BYTES_MIN..);
         if header.xid == xid::EVENT {
             let event = WatcherEvent::from_bytes(&body).map_err(|_| NotUnderstood)?;
-            let event = Event::new(header.zxid, &event, now);
+            let event = Event::new(header.zxid, &event);
             self.events.zookeeper.push_back(event);
             return Ok(Some(Arrival::Event));
         }

@@ -14,6 +14,10 @@ use proto::WatcherEvent;
 pub(crate) struct Events {
     pub(crate) zookeeper: VecDeque<Event>,
     pub(crate) rookery: VecDeque<Event>,
+    /// Since when the front of `ZooKeeper`'s lacks a counterpart that should be there.
+    pub(crate) zookeeper_due: Option<Instant>,
+    /// The same for Rookery's.
+    pub(crate) rookery_due: Option<Instant>,
     /// Paths whose watches on Rookery were set later than on `ZooKeeper`, or not alike.
     pub(crate) loose: HashSet<String>,
     /// The same for all of the connection's watches.
@@ -31,15 +35,13 @@ pub(crate) struct Event {
     pub(crate) state: i32,
     /// The znode.
     pub(crate) path: String,
-    /// When it came, or when its counterpart became due.
-    pub(crate) since: Instant,
 }
 
 impl Event {
     /// As it came.
-    pub(crate) fn new(zxid: i64, event: &WatcherEvent<'_>, since: Instant) -> Self {
+    pub(crate) fn new(zxid: i64, event: &WatcherEvent<'_>) -> Self {
         let WatcherEvent { kind, state, path } = *event;
-        Self { zxid, kind, state, path: path.to_owned(), since }
+        Self { zxid, kind, state, path: path.to_owned() }
     }
 
     /// Whether it tells the same.
@@ -119,6 +121,7 @@ impl Events {
             Some(index) => {
                 let theirs = self.zookeeper.pop_front()?;
                 self.rookery.remove(index);
+                (self.zookeeper_due, self.rookery_due) = (None, None);
                 let is_ordered = index == 0 || any_order;
                 Some(if is_ordered { Settled::Equal } else { Settled::OtherOrder(theirs) })
             }
@@ -127,13 +130,24 @@ impl Events {
         }
     }
 
+    /// Looks at the clock: `is_due` says whether the counterpart of an event of `ZooKeeper`
+    /// should have come.
+    pub(crate) fn look(&mut self, now: Instant, is_due: impl FnOnce(&Event) -> bool) {
+        let due = self.zookeeper.front().is_some_and(is_due);
+        self.zookeeper_due = due.then_some(self.zookeeper_due.unwrap_or(now));
+        let due = !self.rookery.is_empty();
+        self.rookery_due = due.then_some(self.rookery_due.unwrap_or(now));
+    }
+
     /// Gives up waiting for Rookery.
     pub(crate) fn only_zookeeper(&mut self) -> Option<Settled> {
+        self.zookeeper_due = None;
         self.zookeeper.pop_front().map(Settled::OnlyZooKeeper)
     }
 
     /// Gives up waiting for `ZooKeeper`.
     pub(crate) fn only_rookery(&mut self) -> Option<Settled> {
+        self.rookery_due = None;
         self.rookery.pop_front().map(Settled::OnlyRookery)
     }
 
@@ -149,7 +163,7 @@ mod tests {
 
     fn event(zxid: i64, kind: i32, path: &str) -> Event {
         let event = WatcherEvent { kind, state: 3, path };
-        Event::new(zxid, &event, Instant::now())
+        Event::new(zxid, &event)
     }
 
     /// Rookery's zxids are a hundred more.

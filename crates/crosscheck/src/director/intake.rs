@@ -45,7 +45,7 @@ impl Director {
             let Some(conn) = self.conns.get_mut(&id).filter(|conn| !conn.is_given_up) else {
                 return;
             };
-            let understood = match conn.next_arrival(now) {
+            let understood = match conn.next_arrival() {
                 Ok(None) => return,
                 Ok(Some(Arrival::Welcome(welcome))) => self.welcome(id, &welcome),
                 Ok(Some(Arrival::Event)) => {
@@ -79,7 +79,7 @@ impl Director {
         let timeout = Duration::from_millis(u64::from(answer.timeout_ms.unsigned_abs()));
         let password = Bytes::copy_from_slice(answer.password.unwrap_or_default());
         let known = self.sessions.get_mut(&answer.session_id).filter(|known| !known.is_over);
-        let (zxid, rank) = match known {
+        let resumes_at = match known {
             Some(session) if session.is_given_up => {
                 conn.is_given_up = true;
                 for (ticket, bytes) in conn.drain_asked() {
@@ -93,7 +93,7 @@ impl Director {
                 session.password = password;
                 session.parked = None;
                 // Behind all that its last connection has still to do.
-                (session.zxid, Rank::Read)
+                Some(session.zxid)
             }
             None => {
                 let (conn, zxid) = (id, asked.last_zxid_seen.max(0));
@@ -108,14 +108,17 @@ impl Director {
                     is_given_up: false,
                 };
                 self.sessions.insert(answer.session_id, session);
-                (0, Rank::Change)
+                None
             }
         };
-        conn.zxid = conn.zxid.max(zxid);
+        conn.zxid = conn.zxid.max(resumes_at.unwrap_or(0));
         // The turn itself decodes both again: they are what it needs.
         conn.greeting = Some((hello, welcome.clone()));
         conn.waiting += 1;
-        self.order.add(zxid, rank, Turn::Open(id));
+        match resumes_at {
+            Some(zxid) => self.order.add(zxid, Rank::Read, Turn::Open(id)),
+            None => self.order.add_first(Turn::Open(id)),
+        }
         Ok(())
     }
 

@@ -81,9 +81,17 @@ impl Order {
 
     /// Adds a turn, now that the reply or the event has come.
     pub(crate) fn add(&mut self, zxid: i64, rank: Rank, turn: Turn) {
+        self.insert(Place { zxid, rank, arrival: 0 }, self.tickets, turn);
+    }
+
+    /// Adds a turn that depends on nothing before it.
+    pub(crate) fn add_first(&mut self, turn: Turn) {
+        self.insert(Place { zxid: 0, rank: Rank::Change, arrival: 0 }, 0, turn);
+    }
+
+    fn insert(&mut self, place: Place, barrier: u64, turn: Turn) {
         self.arrivals += 1;
-        let place = Place { zxid, rank, arrival: self.arrivals };
-        self.turns.insert(place, (self.tickets, turn));
+        self.turns.insert(Place { arrival: self.arrivals, ..place }, (barrier, turn));
     }
 
     /// The next turn, if it is certain that none comes before it.

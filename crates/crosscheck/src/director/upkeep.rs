@@ -113,7 +113,14 @@ impl Director {
             }
         }
         let conns = &self.conns;
-        self.sessions.retain(|_, session| !session.is_over || conns.contains_key(&session.conn));
+        let known = &mut self.judge.sessions;
+        self.sessions.retain(|id, session| {
+            let is_needed = !session.is_over || conns.contains_key(&session.conn);
+            if !is_needed {
+                known.remove(id);
+            }
+            is_needed
+        });
         let sessions = &self.sessions;
         self.remotes.retain(|id, remote| {
             let is_closed = matches!(remote.state, State::Closed(_));

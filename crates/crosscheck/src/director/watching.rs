@@ -41,26 +41,26 @@ impl Director {
 
     /// Gives up waiting for counterparts that should have come.
     fn settle_overdue(&mut self, id: ConnId, now: Instant) {
-        let is_busy = !self.flying.is_empty();
+        let fronts = self.remotes.values().filter_map(|remote| remote.sent.front()?.since());
+        let oldest = fronts.min();
         let Some(conn) = self.conns.get_mut(&id) else { return };
-        let is_due = |event: &Event| {
-            let is_past =
-                event.zxid <= 0 && self.order.len() == 0 || self.order.is_past(event.zxid);
-            is_past && !is_busy
+        let is_idle = conn.waiting == 0;
+        // What makes up for time away belongs to a request of the connection's own.
+        let is_due = |event: &Event| match event.zxid {
+            1.. => self.order.is_past(event.zxid),
+            _ => is_idle,
         };
-        if let Some(event) = conn.events.zookeeper.front_mut()
-            && !is_due(event)
-        {
-            // The time runs from when Rookery could have told.
-            event.since = now;
-        }
-        let limit = self.patience.settle;
-        let is_overdue = |event: Option<&Event>| {
-            event.is_some_and(|event| now.duration_since(event.since) >= limit)
+        conn.events.look(now, is_due);
+        // What is being repeated may bring it.
+        let is_overdue = |due: Option<Instant>| {
+            due.is_some_and(|due| {
+                now.duration_since(due) >= self.patience.settle
+                    && oldest.is_none_or(|oldest| oldest > due)
+            })
         };
-        let settled = if is_overdue(conn.events.zookeeper.front()) {
+        let settled = if is_overdue(conn.events.zookeeper_due) {
             conn.events.only_zookeeper()
-        } else if is_overdue(conn.events.rookery.front()) && !is_busy {
+        } else if is_overdue(conn.events.rookery_due) {
             conn.events.only_rookery()
         } else {
             None
@@ -72,32 +72,25 @@ impl Director {
 
     fn judge_event(&mut self, id: ConnId, settled: Settled) {
         let Some(conn) = self.conns.get(&id) else { return };
-        let (event, zookeeper, rookery) = match settled {
+        let (event, is_theirs, rookery) = match settled {
             Settled::Equal => {
                 self.report.counts.events_equal += 1;
                 return;
             }
-            Settled::OnlyZooKeeper(event) => {
-                let told = event.describe();
-                (event, told, "nothing".to_owned())
-            }
-            Settled::OnlyRookery(event) => {
-                let told = event.describe();
-                (event, "nothing".to_owned(), told)
-            }
-            Settled::OtherOrder(event) => {
-                let told = event.describe();
-                (event, told, "in another order".to_owned())
-            }
+            Settled::OnlyZooKeeper(event) => (event, true, "nothing"),
+            Settled::OnlyRookery(event) => (event, false, ""),
+            Settled::OtherOrder(event) => (event, true, "in another order"),
         };
-        let only_rookery = zookeeper == "nothing";
         let is_loose = conn.events.is_loose || conn.events.loose.contains(&event.path);
-        let is_foreign = !only_rookery && event.zxid > 0 && !self.judge.zxids.is_ours(event.zxid);
+        let is_foreign = is_theirs && event.zxid > 0 && !self.judge.zxids.is_ours(event.zxid);
+        // Each server finds out in its own time that a client is gone. What ZooKeeper told
+        // before its last reply, Rookery must have told too.
+        let is_told = is_theirs && event.zxid <= conn.zxid;
         let excuse = if is_foreign {
             Some(Reason::Foreign)
         } else if is_loose {
             Some(Reason::LateRead)
-        } else if only_rookery && conn.ended.is_some() {
+        } else if conn.ended.is_some() && !is_told {
             Some(Reason::Ended)
         } else {
             self.excuse_event(&event)
@@ -113,6 +106,9 @@ impl Director {
             xid: 0,
             zxid: event.zxid,
         };
+        let told = event.describe();
+        let (zookeeper, rookery) =
+            if is_theirs { (told.as_str(), rookery) } else { ("nothing", told.as_str()) };
         self.report.difference(&place, &Found::new(&event.path, "event", zookeeper, rookery));
     }
 
