@@ -21,7 +21,7 @@ public final class Curator {
     /** How often a server dies. */
     static final int DEATHS = 2;
     private static final int SESSION_MS = 20_000;
-    private static final int TURNS = 10;
+    private static final int TURNS = 5;
 
     private final String servers;
     private final AtomicInteger lost = new AtomicInteger();

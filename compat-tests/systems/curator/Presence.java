@@ -62,11 +62,9 @@ final class Presence {
         cache.start();
         provider = finds.serviceProviderBuilder().serviceName("service").build();
         provider.start();
-        wait(() -> new DistributedBarrier(two, "/barrier").waitOnBarrier(
-                PATIENCE_SECONDS, TimeUnit.SECONDS));
         new DistributedBarrier(one, "/barrier").setBarrier();
-        wait(() -> new DistributedDoubleBarrier(two, "/double", 2).enter(
-                PATIENCE_SECONDS, TimeUnit.SECONDS));
+        wait(() -> new DistributedBarrier(two, "/barrier").waitOnBarrier());
+        wait(() -> new DistributedDoubleBarrier(two, "/double", 2).enter());
         holds();
     }
 
@@ -82,11 +80,11 @@ final class Presence {
                 .port(port).payload("payload").build();
     }
 
-    /** Waits for something in a thread of its own; it is true when it came. */
-    private void wait(java.util.concurrent.Callable<Boolean> what) {
+    /** Waits for something in a thread of its own. */
+    private void wait(Driver.Body what) {
         waiting.add(CompletableFuture.runAsync(() -> {
             try {
-                require(what.call(), "waited in vain");
+                what.run();
             } catch (Exception error) {
                 throw new IllegalStateException(error);
             }
@@ -144,6 +142,7 @@ final class Presence {
     }
 
     private void barriers() throws Exception {
+        require(waiting.stream().noneMatch(CompletableFuture::isDone), "a barrier was open");
         new DistributedBarrier(one, "/barrier").removeBarrier();
         DistributedDoubleBarrier mine = new DistributedDoubleBarrier(one, "/double", 2);
         require(mine.enter(PATIENCE_SECONDS, TimeUnit.SECONDS), "the other came");

@@ -81,6 +81,20 @@ public final class Solr {
         until("both nodes", () -> zk.getChildren("/live_nodes", null, true).size() == 2);
         solr = new CloudHttp2SolrClient.Builder(List.of(servers), Optional.empty()).build();
         until("an overseer", () -> overseer() != null);
+        until("both nodes to answer", this::allAnswer);
+    }
+
+    /** A node registers before it takes requests. */
+    private boolean allAnswer() throws Exception {
+        for (String node : zk.getChildren("/live_nodes", null, true)) {
+            String address = "http://" + node.replace('_', '/') + "/admin/info/system";
+            var connection = (java.net.HttpURLConnection) java.net.URI.create(address).toURL()
+                    .openConnection();
+            if (connection.getResponseCode() != 200) {
+                return false;
+            }
+        }
+        return true;
     }
 
     /** The port of the node whose overseer leads. */
@@ -188,7 +202,7 @@ public final class Solr {
 
     private void nodeReturns() throws Exception {
         order("start " + dead);
-        until("all replicas", () -> active(COLLECTION) == 4);
+        until("all replicas", () -> active(COLLECTION) == 4 && allAnswer());
         require(overseer() != null, "no overseer");
         more(20);
     }
