@@ -63,4 +63,4 @@ pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
 }
 
 /// How many ports the settings name.
-const PORTS: usize = 24;
+const PORTS: usize = 21;

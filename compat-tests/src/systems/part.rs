@@ -63,6 +63,20 @@ impl Part {
         OpenOptions::new().create(true).append(true).open(&self.output)
     }
 
+    /// Waits until it has ended by itself, and done what it should.
+    pub(super) fn wait(&mut self, within: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + within;
+        while let Some(child) = &mut self.child {
+            match child.try_wait()? {
+                Some(status) if status.success() => self.child = None,
+                Some(status) => return Err(io::Error::other(status.to_string())),
+                None if Instant::now() < deadline => thread::sleep(POLL_EVERY),
+                None => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Ends it as a power failure would.
     pub(super) fn kill(&mut self) {
         self.signal(Signal::KILL);
