@@ -104,6 +104,18 @@ pub fn python_with_kazoo() -> Result<PathBuf, Missing> {
     Ok(python)
 }
 
+/// A program of this machine, looked for as a shell does, and in `/usr/sbin`.
+///
+/// # Errors
+/// When it is not there; `how` says how to get it.
+pub fn program(name: &str, how: &str) -> Result<PathBuf, Missing> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let sbin = PathBuf::from("/usr/sbin");
+    let mut places = std::env::split_paths(&path).chain([sbin]).map(|dir| dir.join(name));
+    let absent = || Missing { what: name.to_owned(), how: how.to_owned() };
+    places.find(|place| place.is_file()).ok_or_else(absent)
+}
+
 /// Compiles the Java suite into `to` and returns its class path.
 ///
 /// # Errors

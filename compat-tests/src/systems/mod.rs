@@ -5,9 +5,18 @@
 //! lost and that the system goes on. The same runs with Apache ZooKeeper
 //! (`COMPAT_SERVER=zookeeper`) prove the drivers.
 
+mod bookkeeper;
+mod clickhouse;
+mod curator;
+mod dubbo;
+mod hbase;
+mod hdfs;
 mod java;
 mod kafka;
 mod part;
+mod patroni;
+mod python;
+mod solr;
 mod stage;
 
 use std::io;
@@ -28,7 +37,17 @@ pub struct System {
 }
 
 /// All of them, in the order in which they run.
-pub const SYSTEMS: &[System] = &[System { name: "kafka", prepare: kafka::prepare }];
+pub const SYSTEMS: &[System] = &[
+    System { name: "kafka", prepare: kafka::prepare },
+    System { name: "curator", prepare: curator::prepare },
+    System { name: "patroni", prepare: patroni::prepare },
+    System { name: "clickhouse", prepare: clickhouse::prepare },
+    System { name: "solr", prepare: solr::prepare },
+    System { name: "hbase", prepare: hbase::prepare },
+    System { name: "bookkeeper", prepare: bookkeeper::prepare },
+    System { name: "dubbo", prepare: dubbo::prepare },
+    System { name: "hdfs", prepare: hdfs::prepare },
+];
 
 /// Where a system runs.
 #[derive(Debug)]

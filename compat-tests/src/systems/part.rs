@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 /// How often a condition is looked at again.
 const POLL_EVERY: Duration = Duration::from_millis(20);
@@ -20,6 +20,8 @@ pub(super) struct Part {
     command: Command,
     child: Option<Child>,
     output: PathBuf,
+    /// Where the process id of another process stands that has to end with this one.
+    pid_file: Option<PathBuf>,
 }
 
 impl Part {
@@ -27,7 +29,14 @@ impl Part {
     pub(super) fn new(name: &str, dir: &Path, mut command: Command) -> Self {
         command.current_dir(dir).process_group(0).stdin(Stdio::null());
         let output = dir.join(format!("{name}.out"));
-        Self { name: name.to_owned(), command, child: None, output }
+        Self { name: name.to_owned(), command, child: None, output, pid_file: None }
+    }
+
+    /// The same, of a process that starts another one in a group of its own, whose id is in the
+    /// first line of this file: it is killed whenever this one is.
+    pub(super) fn with_pid_file(mut self, file: PathBuf) -> Self {
+        self.pid_file = Some(file);
+        self
     }
 
     /// What the driver calls it.
@@ -54,12 +63,37 @@ impl Part {
         OpenOptions::new().create(true).append(true).open(&self.output)
     }
 
+    /// Waits until it has ended by itself, and done what it should.
+    pub(super) fn wait(&mut self, within: Duration) -> io::Result<()> {
+        let deadline = Instant::now() + within;
+        while let Some(child) = &mut self.child {
+            match child.try_wait()? {
+                Some(status) if status.success() => self.child = None,
+                Some(status) => return Err(io::Error::other(status.to_string())),
+                None if Instant::now() < deadline => thread::sleep(POLL_EVERY),
+                None => return Err(io::ErrorKind::TimedOut.into()),
+            }
+        }
+        Ok(())
+    }
+
     /// Ends it as a power failure would.
     pub(super) fn kill(&mut self) {
         self.signal(Signal::KILL);
         if let Some(mut child) = self.child.take() {
             // An error means that it has ended already.
             let _ = child.wait();
+            self.kill_other();
+        }
+    }
+
+    fn kill_other(&self) {
+        let Some(file) = &self.pid_file else { return };
+        let text = std::fs::read_to_string(file).unwrap_or_default();
+        let pid = text.lines().next().and_then(|line| line.trim().parse().ok());
+        if let Some(pid) = pid.and_then(Pid::from_raw) {
+            // An error means that it has ended already.
+            let _ = kill_process(pid, Signal::KILL);
         }
     }
 

@@ -3,7 +3,7 @@
 //! The driver speaks by lines on its standard output. `ok WHAT` is a check that held, `FAIL
 //! WHAT` one that did not, which ends the run; `> ORDER` asks for something, and is answered on
 //! its standard input by `ok` or by what went wrong; `end` ends the run. Orders are `start`,
-//! `kill` and `stop` with the name of a part, `kill-leader` (SIGKILL for the server that leads)
+//! `kill`, `stop` and `run` (to its end) with the name of a part, `kill-leader` (SIGKILL for the server that leads)
 //! and `revive` (the killed server starts again and serves).
 
 use std::fs;
@@ -111,6 +111,11 @@ impl Stage {
                 self.servers.wait_for_leader(LEADER_WITHIN);
             }
             "start" => self.part(name)?.start().map_err(failed(name))?,
+            "run" => {
+                let part = self.part(name)?;
+                part.start().map_err(failed(name))?;
+                part.wait(SILENCE_MAX).map_err(failed(name))?;
+            }
             "kill" => self.part(name)?.kill(),
             "stop" => self.part(name)?.stop(STOP_WITHIN),
             other => return Ok(format!("unknown order: {other}")),
