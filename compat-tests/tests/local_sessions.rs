@@ -8,7 +8,7 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compat_tests::ensemble::Ensemble;
+use compat_tests::ensemble::{Ensemble, Lines};
 use compat_tests::oracle::process::{ServerProcess, Software, four_letter_word};
 use compat_tests::raw::{
     Answer, Greeting, Handshake, Incoming, Reader, Session, Writer, put_create_flagged,
@@ -19,11 +19,14 @@ const SESSION_MS: i32 = 10_000;
 const WITHIN: Duration = Duration::from_secs(60);
 const EPHEMERAL_ON_LOCAL_SESSION: i32 = -120;
 const SESSION_EXPIRED: i32 = -112;
+const NO_AUTH: i32 = -102;
 const CREATE: i32 = 1;
 const SET_DATA: i32 = 5;
 const SYNC: i32 = 9;
 const PING: i32 = 11;
 const MULTI: i32 = 14;
+const RECONFIG: i32 = 16;
+const AUTH: i32 = 100;
 const CLOSE: i32 = -11;
 
 fn settings(upgrading: &str) -> Vec<(String, String)> {
@@ -353,4 +356,38 @@ fn a_server_that_stands_alone_has_none() {
     let mntr = four_letter_word(server.address(), "mntr").unwrap();
     assert!(mntr.contains("zk_global_sessions\t1\n"), "{mntr}");
     assert!(mntr.contains("zk_local_sessions\t0\n"), "{mntr}");
+}
+
+/// Its session was looked for among the global ones, and the answer was -112.
+#[test]
+fn a_local_session_may_change_the_members() {
+    let mut settings = settings("true");
+    for (key, value) in [
+        ("reconfigEnabled", "true"),
+        // super:test
+        ("DigestAuthenticationProvider.superDigest", "super:D/InIHSb7yEEbrWz8b9l71RjZJU="),
+    ] {
+        settings.push((key.to_owned(), value.to_owned()));
+    }
+    let lines = Lines::PeersAndClients;
+    let ensemble = Ensemble::start_described(Software::from_env(), 3, &settings, lines).unwrap();
+    ensemble.wait_for_leader(WITHIN);
+    let again = ensemble.line(2);
+    let reconfig = |session: &mut Session| {
+        let answer = session.ask(RECONFIG, |out| {
+            out.text(Some(&again)).text(None).text(None).long(-1);
+        });
+        let Answer::Reply(code, _) = answer.unwrap() else { panic!("no answer to a reconfig") };
+        code
+    };
+    for index in 0..3 {
+        let mut session = open(&ensemble, index);
+        assert_eq!(reconfig(&mut session), NO_AUTH, "server {}", index + 1);
+        let answer = session.ask(AUTH, |out| {
+            out.int(0).text(Some("digest")).buffer(Some(b"super:test"));
+        });
+        assert!(matches!(answer.unwrap(), Answer::Reply(0, _)), "the super user");
+        assert_eq!(reconfig(&mut session), 0, "server {}", index + 1);
+        assert_eq!(sessions(&ensemble, index), counts(0, 1), "it is still a local one");
+    }
 }

@@ -172,10 +172,17 @@ fn judge(
     members: &Members,
     tried: bool,
 ) -> (Zxid, Result<Difference, Reject>) {
+    let (session, owner) = (request.link.session(), request.link.owner);
+    let local = request.link.is_local();
+    let local_is_open = local && service.local_sessions.lock().owned(session, owner).is_some();
     let state = service.core.read();
     let version = state.config_version();
     let judge = || {
-        state.check_reconfig_session(request.link.session(), request.link.owner)?;
+        if !local {
+            state.check_reconfig_session(session, owner)?;
+        } else if !local_is_open {
+            return Err(Reject::SessionExpired);
+        }
         let change = difference(&shown(members), &request.asked(), ensemble.standalone_enabled);
         if tried && change.as_ref().is_ok_and(Difference::is_none) {
             return change;
