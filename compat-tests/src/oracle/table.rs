@@ -80,7 +80,10 @@ fn verdict(operation: &str) -> &'static str {
     match operation {
         "deleteContainer" => "not for clients: -6, and the connection is closed; see below",
         "createSession" => "not for clients: -6, and the connection is closed; see below",
-        "connect" => "works; a wrong password does not end the live connection",
+        "connect" => {
+            "works; a wrong password does not end the live connection, and resuming a session at \
+             another server ends the old one at once"
+        }
         "create" | "create2" | "createContainer" | "createTTL" => {
             "works; flags that do not fit the operation: see `create-flags`"
         }

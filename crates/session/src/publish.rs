@@ -4,7 +4,7 @@
 //! outcome before anybody can read the state that it left.
 
 use proto::EventType;
-use tree::{CommandFlags, Outcome, State};
+use tree::{AclView, CommandFlags, Outcome, State};
 
 use crate::{
     answer::Reader,
@@ -58,12 +58,14 @@ impl Published<'_> {
     }
 
     fn tell_watchers<C: Connections>(&mut self, connections: &mut C) {
-        let Self { outcome, watches, .. } = self;
+        let Self { outcome, watches, flags, .. } = self;
         if watches.is_empty() {
             return;
         }
+        let everybody_may = flags.contains(CommandFlags::SKIP_ACL);
         for change in &outcome.changes {
             watches.fire(change, &mut |watcher, event, path, acl| {
+                let acl = if everybody_may { &AclView::Open } else { acl };
                 connections.fired(event, path);
                 if let Some(link) = connections.by_watcher(watcher) {
                     connections.deliver(link, |lane| lane.event(outcome.zxid, event, path, acl));
