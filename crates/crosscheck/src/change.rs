@@ -98,10 +98,13 @@ pub(crate) fn changes(request: &Request<'_>, body: &[u8]) -> Result<Vec<Change>,
         return Ok(multi_changes(multi, &response));
     }
     let Some(what) = what(request) else { return Ok(Vec::new()) };
-    let path = match Response::decode(request.op(), body)? {
-        Response::Create(reply) => reply.path,
-        Response::Create2(reply) => reply.path,
-        _ => main_path(request),
+    let response = Response::decode(request.op(), body)?;
+    let path = if let Response::Create(reply) = &response {
+        reply.path
+    } else if let Response::Create2(reply) = &response {
+        reply.path
+    } else {
+        main_path(request)
     };
     Ok(vec![Change { path: path.to_owned(), what }])
 }
@@ -136,7 +139,12 @@ fn multi_changes(multi: &MultiRequest<'_>, response: &MultiResponse<'_>) -> Vec<
         let path = match result {
             MultiResult::Create(reply) => reply.path,
             MultiResult::Create2(reply) => reply.path,
-            _ => element_path(op),
+            MultiResult::Delete
+            | MultiResult::SetData(_)
+            | MultiResult::Check
+            | MultiResult::GetData(_)
+            | MultiResult::GetChildren(_)
+            | MultiResult::Error(_) => element_path(op),
         };
         element_what(op).map(|what| Change { path: path.to_owned(), what })
     };

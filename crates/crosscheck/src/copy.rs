@@ -158,7 +158,7 @@ impl Copier<'_> {
         let mut refused = None;
         for _ in 0..3 {
             let answer = self.from.answer().await.map_err(CopyError::ZooKeeper)?;
-            refused = refused.or((answer.header.err != 0).then_some(answer.header.err));
+            refused = refused.or_else(|| Some(answer.header.err).filter(|code| *code != 0));
             bodies.push(answer.body);
         }
         match refused {

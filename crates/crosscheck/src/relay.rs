@@ -19,6 +19,8 @@ use crate::tap::{Budget, Tap};
 
 /// What is read at once, in bytes.
 const CHUNK_BYTES: usize = 64 << 10;
+/// How long `ZooKeeper` is not told that its client has gone.
+const LINGER: Duration = Duration::from_millis(300);
 /// How long `ZooKeeper` may take to close after its client has.
 const CLOSE_MAX: Duration = Duration::from_secs(10);
 /// How long to rest when no connection can be accepted, for want of descriptors.
@@ -71,9 +73,14 @@ async fn relay(mut client: TcpStream, zookeeper: &Servers, tap: &Tap) -> io::Res
     let down = down(from_server, to_client, tap);
     tokio::pin!(up, down);
     tokio::select! {
-        result = &mut up => {
-            result?;
-            // The last replies still have to be told, even if nobody reads them.
+        server = &mut up => {
+            let mut server = server?;
+            // ZooKeeper drops what it has not answered when it reads the end of a connection:
+            // a client that closes its session and does not wait would go unanswered.
+            if let Ok(result) = timeout(LINGER, &mut down).await {
+                return result;
+            }
+            server.shutdown().await?;
             timeout(CLOSE_MAX, down).await.unwrap_or(Ok(()))
         }
         result = &mut down => result,
@@ -81,7 +88,11 @@ async fn relay(mut client: TcpStream, zookeeper: &Servers, tap: &Tap) -> io::Res
 }
 
 /// From the client to `ZooKeeper`, until the client ends.
-async fn up(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, tap: &Tap) -> io::Result<()> {
+async fn up<'a>(
+    mut from: ReadHalf<'_>,
+    mut to: WriteHalf<'a>,
+    tap: &Tap,
+) -> io::Result<WriteHalf<'a>> {
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut is_first = true;
     loop {
@@ -93,9 +104,9 @@ async fn up(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, tap: &Tap) -> io::Res
         }
         is_first = false;
         if chunk.is_empty() {
-            return to.shutdown().await;
+            return Ok(to);
         }
-        tap.from_client(chunk);
+        tap.client(chunk);
         to.write_all(chunk).await?;
     }
 }
@@ -110,7 +121,7 @@ async fn down(mut from: ReadHalf<'_>, mut to: WriteHalf<'_>, tap: &Tap) -> io::R
         if chunk.is_empty() {
             return if is_heard { to.shutdown().await } else { Ok(()) };
         }
-        tap.from_zookeeper(chunk);
+        tap.zookeeper(chunk);
         // A client that is gone does not end this: what ZooKeeper answered is still compared.
         is_heard = is_heard && to.write_all(chunk).await.is_ok();
     }

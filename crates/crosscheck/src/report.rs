@@ -130,6 +130,7 @@ pub struct Found {
 
 impl Found {
     /// Two values, as they are written.
+    #[expect(clippy::needless_pass_by_value, reason = "callers have numbers as well as text")]
     pub(crate) fn new(
         path: &str,
         field: &'static str,

@@ -60,24 +60,19 @@ impl Judge {
         let original = request.clone();
         let mut is_known = true;
         let check = Check::of(exchange.err);
-        match &mut request {
-            Request::Delete(record) => {
-                record.version = self.version(record.path, record.version, Counter::Data, check);
-            }
-            Request::SetData(record) => {
-                record.version = self.version(record.path, record.version, Counter::Data, check);
-            }
-            Request::SetAcl(record) => {
-                record.version = self.version(record.path, record.version, Counter::Acl, check);
-            }
-            Request::Multi(multi) => self.elements(&mut multi.ops, &exchange.body),
-            Request::SetWatches(record) => {
-                is_known = self.seen(&mut record.relative_zxid);
-            }
-            Request::SetWatches2(record) => {
-                is_known = self.seen(&mut record.relative_zxid);
-            }
-            _ => {}
+        let version = |path, version, counter| self.version(path, version, counter, check);
+        if let Request::Delete(record) = &mut request {
+            record.version = version(record.path, record.version, Counter::Data);
+        } else if let Request::SetData(record) = &mut request {
+            record.version = version(record.path, record.version, Counter::Data);
+        } else if let Request::SetAcl(record) = &mut request {
+            record.version = version(record.path, record.version, Counter::Acl);
+        } else if let Request::Multi(multi) = &mut request {
+            self.elements(&mut multi.ops, &exchange.body);
+        } else if let Request::SetWatches(record) = &mut request {
+            is_known = self.seen(&mut record.relative_zxid);
+        } else if let Request::SetWatches2(record) = &mut request {
+            is_known = self.seen(&mut record.relative_zxid);
         }
         if request == original {
             return (exchange.request.clone(), is_known);

@@ -81,12 +81,12 @@ impl Tap {
     }
 
     /// A client's bytes; to be called before they are forwarded.
-    pub(crate) fn from_client(&self, bytes: &[u8]) {
+    pub(crate) fn client(&self, bytes: &[u8]) {
         self.chunk(bytes, Input::FromClient);
     }
 
     /// `ZooKeeper`'s bytes.
-    pub(crate) fn from_zookeeper(&self, bytes: &[u8]) {
+    pub(crate) fn zookeeper(&self, bytes: &[u8]) {
         self.chunk(bytes, Input::FromZooKeeper);
     }
 
@@ -124,10 +124,10 @@ mod tests {
         let (to, mut inputs) = unbounded_channel();
         let budget = Arc::new(Budget::new(1000));
         let tap = Tap::open(ConnId(7), Arc::clone(&budget), to);
-        tap.from_client(&[1; 500]);
-        tap.from_zookeeper(&[2; 500]);
+        tap.client(&[1; 500]);
+        tap.zookeeper(&[2; 500]);
         budget.give_back(500);
-        tap.from_client(&[3; 10]);
+        tap.client(&[3; 10]);
         drop(tap);
         let mut told = Vec::new();
         while let Ok(input) = inputs.try_recv() {

@@ -176,9 +176,7 @@ impl Conn {
 
     /// The next request that has been answered, as all before it have.
     pub(crate) fn release(&mut self) -> Option<Answered> {
-        if self.asked.front()?.answer.is_none() {
-            return None;
-        }
+        self.asked.front()?.answer.as_ref()?;
         let Asked { ticket, op, request, answer, .. } = self.asked.pop_front()?;
         let (header, body) = answer?;
         self.zxid = self.zxid.max(header.zxid);

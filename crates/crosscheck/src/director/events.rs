@@ -171,9 +171,8 @@ mod tests {
         let queue = |events: &[(i64, i32, &str)]| {
             events.iter().map(|(zxid, kind, path)| event(*zxid, *kind, path)).collect()
         };
-        let mut events = Events::default();
-        events.zookeeper = queue(theirs);
-        events.rookery = queue(ours);
+        let (zookeeper, rookery) = (queue(theirs), queue(ours));
+        let mut events = Events { zookeeper, rookery, ..Events::default() };
         let slot = |zxid| match zxid {
             -1 => Slot::CatchUp,
             999 => Slot::Unknown,

@@ -18,7 +18,7 @@ use crate::report::{GivenUp, Reason};
 pub(super) const TURN_BYTES: usize = 256;
 
 impl Director {
-    pub(super) fn from_client(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
+    pub(super) fn client_bytes(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
         let Some(conn) = self.conns.get_mut(&id).filter(|conn| !conn.is_given_up) else { return };
         conn.push_client(bytes);
         while !matches!(conn.phase, Phase::Over) {
@@ -35,7 +35,7 @@ impl Director {
         }
     }
 
-    pub(super) fn from_zookeeper(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
+    pub(super) fn zookeeper_bytes(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
         let Some(conn) = self.conns.get_mut(&id).filter(|conn| !conn.is_given_up) else { return };
         if matches!(conn.phase, Phase::Over | Phase::Silent) {
             return;

@@ -124,11 +124,11 @@ impl Director {
             }
             Input::FromClient(conn, bytes) => {
                 self.budget.give_back(bytes.len());
-                self.from_client(conn, &bytes, now);
+                self.client_bytes(conn, &bytes, now);
             }
             Input::FromZooKeeper(conn, bytes) => {
                 self.budget.give_back(bytes.len());
-                self.from_zookeeper(conn, &bytes, now);
+                self.zookeeper_bytes(conn, &bytes, now);
             }
             Input::Ended(conn) => self.ended(conn, now),
             Input::Lost(conn) => self.give_up(conn, GivenUp::NoRoom),

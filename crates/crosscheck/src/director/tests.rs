@@ -119,9 +119,8 @@ impl Scene {
 
     /// Whose requests are sent.
     fn whose(outputs: &[Output]) -> Vec<u64> {
-        let sent = outputs.iter().filter_map(|output| match output {
-            Output::Send(conn, _) => Some(conn.0),
-            _ => None,
+        let sent = outputs.iter().filter_map(|output| {
+            if let Output::Send(conn, _) = output { Some(conn.0) } else { None }
         });
         sent.collect()
     }
@@ -171,6 +170,8 @@ fn reads_are_repeated_together_and_between_the_writes_that_they_saw() {
     let mut scene = Scene::new();
     for id in 1..=3 {
         scene.open(id);
+    }
+    for id in 1..=3 {
         scene.ask(id, 5, &if id == 1 { set() } else { get() });
     }
     let stat = |mzxid| Stat { mzxid, version: 1, ..STAT };
@@ -223,18 +224,19 @@ fn any_bytes_from_anybody_are_survived() {
     let mut state = 7_u64;
     let mut below = |bound: u64| {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        (state >> 33) % bound
+        usize::try_from((state >> 33) % bound).expect("small")
     };
     for round in 0..2000 {
         let mut scene = Scene::new();
         scene.open(1);
         for _ in 0..6 {
             let length = below(40);
-            let mut bytes: Vec<u8> = (0..length).map(|_| below(256) as u8).collect();
+            let mut bytes: Vec<u8> =
+                (0..length).map(|_| u8::try_from(below(256)).expect("a byte")).collect();
             if below(2) == 0 {
                 // A header that is likely, and then nonsense.
-                let op = [1, 2, 4, 5, 11, 14, 15, 22, 100, 101, 105][below(11) as usize];
-                let xid = [1, -1, -2, -4][below(4) as usize];
+                let op = [1, 2, 4, 5, 11, 14, 15, 22, 100, 101, 105][below(11)];
+                let xid = [1, -1, -2, -4][below(4)];
                 let mut likely = [i32::to_be_bytes(xid), i32::to_be_bytes(op)].concat();
                 likely.append(&mut bytes);
                 bytes = likely;

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use proto::{
-    MultiRequest, MultiResponse, MultiResult, OpCode, Request, Response, Stat, WhoAmIResponse,
-};
+use proto::{MultiResponse, MultiResult, OpCode, Request, Response, Stat, WhoAmIResponse};
 
 use super::{Exchange, Judge, Reply, values};
 use crate::change::{element_path, is_write, main_path};
@@ -158,10 +156,10 @@ impl Judge {
         is_late: bool,
         found: &mut Vec<Found>,
     ) {
-        let none = MultiRequest::default();
-        let multi = match request {
-            Request::Multi(multi) | Request::MultiRead(multi) => multi,
-            _ => &none,
+        let ops = if let Request::Multi(multi) | Request::MultiRead(multi) = request {
+            multi.ops.as_slice()
+        } else {
+            &[]
         };
         if left.results.len() != right.results.len() {
             let path = main_path(request);
@@ -169,7 +167,7 @@ impl Judge {
         }
         let results = left.results.iter().zip(&right.results);
         for (index, (left, right)) in results.enumerate() {
-            let path = multi.ops.get(index).map_or("", element_path);
+            let path = ops.get(index).map_or("", element_path);
             self.element(path, left, right, is_late, found);
         }
     }
@@ -209,9 +207,10 @@ impl Judge {
 
     /// The znodes whose state a read shows.
     pub(crate) fn read_paths<'a>(request: &Request<'a>) -> Vec<&'a str> {
-        match request {
-            Request::MultiRead(multi) => multi.ops.iter().map(element_path).collect(),
-            other => vec![main_path(other)],
+        if let Request::MultiRead(multi) = request {
+            multi.ops.iter().map(element_path).collect()
+        } else {
+            vec![main_path(request)]
         }
     }
 }
