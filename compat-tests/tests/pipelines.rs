@@ -1,8 +1,6 @@
 //! Clients that ask for much before they read anything: reads and writes of one session in
 //! turn, with answers that are larger than what a server keeps for a client that does not read.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::thread;
 use std::time::Duration;
 

@@ -45,6 +45,11 @@ pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
         scene.dir.join("classes/log.properties"),
     )
     .map_err(failed("log.properties"))?;
+    // The pages of the servers are not in their jars; they insist on finding the folders.
+    for pages in ["hdfs", "journal", "datanode"] {
+        let folder = scene.dir.join("classes/webapps").join(pages);
+        fs::create_dir_all(&folder).map_err(failed("a folder for pages"))?;
+    }
     let opened = [
         "--add-opens=java.base/java.lang=ALL-UNNAMED".to_owned(),
         "-Dlog4j.configuration=log.properties".to_owned(),
