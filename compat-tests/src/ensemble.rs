@@ -79,9 +79,22 @@ impl Ensemble {
         settings: &[(String, String)],
         lines: Lines,
     ) -> Result<Self, ProcessError> {
-        let mut ensemble = Self::prepare_at(software, &here(count), 0, settings, lines)?;
+        let mut ensemble = Self::prepare_described(software, count, settings, lines)?;
         ensemble.start_all()?;
         Ok(ensemble)
+    }
+
+    /// The same, and starts none.
+    ///
+    /// # Errors
+    /// When there are no ports or directories to be had.
+    pub fn prepare_described(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+        lines: Lines,
+    ) -> Result<Self, ProcessError> {
+        Self::prepare_at(software, &here(count), 0, settings, lines)
     }
 
     /// Starts a server on each of these hosts, and waits until all serve.
