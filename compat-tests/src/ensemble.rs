@@ -99,6 +99,20 @@ impl Ensemble {
         Ok(ensemble)
     }
 
+    /// As [`Self::start_described`], and starts none.
+    ///
+    /// # Errors
+    /// When there are no ports or directories to be had.
+    pub fn prepare_described(
+        software: Software,
+        count: usize,
+        settings: &[(String, String)],
+        lines: Lines,
+    ) -> Result<Self, ProcessError> {
+        let dir = TempDir::with_prefix("ensemble-").map_err(failed("a directory"))?;
+        Self::prepare_at(software, &here(count), 0, settings, (lines, dir))
+    }
+
     /// Starts a server on each of these hosts, and waits until all serve.
     ///
     /// # Errors

@@ -1,6 +1,8 @@
 //! Black-box tests against real clients and a real ZooKeeper.
 
 pub mod at_work;
+pub mod client_programs;
+pub mod control;
 pub mod ensemble;
 pub mod faults;
 pub mod hosts;

@@ -72,7 +72,7 @@ pub fn rookery_faults_binary() -> Result<PathBuf, Missing> {
 /// When Maven is missing or cannot fetch them.
 pub fn zookeeper_jars() -> Result<PathBuf, Missing> {
     let pom = package_dir().join("zookeeper/pom.xml");
-    fetch_jars(&pom, &cache().join("zookeeper-3.9.5"), "zookeeper-3.9.5.jar")
+    fetch_jars(&pom, "zookeeper-3.9.5")
 }
 
 /// The folder with the jars of the Java clients.
@@ -81,7 +81,7 @@ pub fn zookeeper_jars() -> Result<PathBuf, Missing> {
 /// When Maven is missing or cannot fetch them.
 pub fn java_client_jars() -> Result<PathBuf, Missing> {
     let pom = package_dir().join("clients/java/pom.xml");
-    fetch_jars(&pom, &cache().join("java-clients-5.9.0"), "curator-x-discovery-5.9.0.jar")
+    fetch_jars(&pom, "java-clients-5.9.0")
 }
 
 /// A Python that has kazoo.
@@ -89,8 +89,13 @@ pub fn java_client_jars() -> Result<PathBuf, Missing> {
 /// # Errors
 /// When Python with venv is missing, or kazoo cannot be fetched.
 pub fn python_with_kazoo() -> Result<PathBuf, Missing> {
+    python_with(KAZOO)
+}
+
+/// A Python that has a package of PyPI, named with its version.
+pub(crate) fn python_with(package: &str) -> Result<PathBuf, Missing> {
     let _guard = FETCHING.lock();
-    let dir = cache().join(KAZOO.replace("==", "-"));
+    let dir = cache().join(package.replace("==", "-"));
     let python = dir.join("bin/python");
     let complete = dir.join("complete");
     if complete.is_file() {
@@ -98,9 +103,9 @@ pub fn python_with_kazoo() -> Result<PathBuf, Missing> {
     }
     let venv = Command::new("python3").args(["-m", "venv", "--clear"]).arg(&dir).output();
     done("a Python environment", "install python3 and python3-venv", venv)?;
-    let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", KAZOO]).output();
-    done(KAZOO, "pip must be able to fetch it from PyPI", pip)?;
-    fs::write(&complete, KAZOO).map_err(|error| missing(KAZOO, "write the cache", &error))?;
+    let pip = Command::new(&python).args(["-m", "pip", "install", "--quiet", package]).output();
+    done(package, "pip must be able to fetch it from PyPI", pip)?;
+    fs::write(&complete, package).map_err(|error| missing(package, "write the cache", &error))?;
     Ok(python)
 }
 
@@ -144,17 +149,17 @@ pub fn compile_java_folders(folders: &[PathBuf], jars: &str, to: &Path) -> Resul
     done("the compiled Java sources", "install openjdk-17-jdk-headless", javac.output())
 }
 
-/// Compiles the C suite into `to` and returns the program.
+/// Compiles the C program into `to` and returns the program.
 ///
 /// # Errors
-/// When gcc or the client library is missing, or the suite does not compile.
-pub fn compile_c(to: &Path) -> Result<PathBuf, Missing> {
-    let program = to.join("suite");
-    let source = package_dir().join("clients/c/suite.c");
+/// When gcc or the client library is missing, or it does not compile.
+pub(crate) fn compile_c(to: &Path) -> Result<PathBuf, Missing> {
+    let program = to.join("driver");
+    let source = package_dir().join("clients/c/driver.c");
     let mut gcc = Command::new("gcc");
     gcc.args(["-std=gnu11", "-O1", "-Wall", "-Werror", "-DTHREADED"]);
     gcc.arg("-o").arg(&program).arg(source).args(["-lzookeeper_mt", "-lpthread"]);
-    done("the compiled C suite", "install gcc and libzookeeper-mt-dev", gcc.output())?;
+    done("the compiled C program", "install gcc and libzookeeper-mt-dev", gcc.output())?;
     Ok(program)
 }
 
@@ -173,28 +178,51 @@ pub fn build_go(to: &Path) -> Result<PathBuf, Missing> {
     Ok(program)
 }
 
-/// Copies what a pom depends on into `to`; `proof` is a jar that is there when all are.
-///
-/// # Errors
-/// When Maven is missing or cannot fetch them.
-pub fn fetch_jars(pom: &Path, to: &Path, proof: &str) -> Result<PathBuf, Missing> {
-    let _guard = FETCHING.lock();
-    if to.join(proof).is_file() {
-        return Ok(to.to_owned());
-    }
-    // Beside its place first: a broken download must not look like a whole one.
-    let part = to.with_extension("part");
-    let mut maven = Command::new("mvn");
-    maven.args(["-q", "-B", "dependency:copy-dependencies", "-f"]).arg(pom);
-    maven.arg(format!("-DoutputDirectory={}", part.display()));
-    let how = "install maven; it must be able to fetch them from Maven Central";
-    let what = format!("{} (jars of {})", to.display(), pom.display());
-    done(&what, how, maven.output())?;
-    fs::rename(&part, to).map_err(|error| missing(&what, "move them to their place", &error))?;
-    Ok(to.to_owned())
+/// The folder with the jars of Apache's Java client in a version, without a server's.
+pub(crate) fn fetch_client_jars(version: &str) -> Result<PathBuf, Missing> {
+    let pom = package_dir().join("clients/java/versions/pom.xml");
+    copy_dependencies(&pom, &format!("java-client-{version}"), &format!("-Dclient={version}"))
 }
 
-fn done(what: &str, how: &str, ran: io::Result<std::process::Output>) -> Result<(), Missing> {
+/// Copies what a pom depends on into a folder of the cache.
+pub(crate) fn fetch_jars(pom: &Path, name: &str) -> Result<PathBuf, Missing> {
+    copy_dependencies(pom, name, "-Drookery")
+}
+
+fn copy_dependencies(pom: &Path, name: &str, define: &str) -> Result<PathBuf, Missing> {
+    fetched(name, |part| {
+        let mut maven = Command::new("mvn");
+        maven.args(["-q", "-B", "dependency:copy-dependencies", define, "-f"]).arg(pom);
+        maven.arg(format!("-DoutputDirectory={}", part.display()));
+        let how = "install maven; it must be able to fetch them from Maven Central";
+        done(&format!("{name} (jars of {})", pom.display()), how, maven.output())
+    })
+}
+
+/// A folder of the cache, filled once: beside its place first, for a broken download must not
+/// look like a whole one.
+pub(crate) fn fetched(
+    name: &str,
+    fill: impl FnOnce(&Path) -> Result<(), Missing>,
+) -> Result<PathBuf, Missing> {
+    let _guard = FETCHING.lock();
+    let to = cache().join(name);
+    if to.is_dir() {
+        return Ok(to);
+    }
+    let in_place = |error: &dyn std::fmt::Display| missing(name, "write the cache", error);
+    let part = cache().join(format!("{name}.part"));
+    fs::create_dir_all(&part).map_err(|error| in_place(&error))?;
+    fill(&part)?;
+    fs::rename(&part, &to).map_err(|error| in_place(&error))?;
+    Ok(to)
+}
+
+pub(crate) fn done(
+    what: &str,
+    how: &str,
+    ran: io::Result<std::process::Output>,
+) -> Result<(), Missing> {
     let output = ran.map_err(|error| missing(what, how, &error))?;
     if output.status.success() {
         return Ok(());
@@ -203,6 +231,6 @@ fn done(what: &str, how: &str, ran: io::Result<std::process::Output>) -> Result<
     Err(missing(what, how, &String::from_utf8_lossy(&said)))
 }
 
-fn missing(what: &str, how: &str, cause: &dyn std::fmt::Display) -> Missing {
+pub(crate) fn missing(what: &str, how: &str, cause: &dyn std::fmt::Display) -> Missing {
     Missing { what: what.to_owned(), how: format!("{how} ({cause})") }
 }

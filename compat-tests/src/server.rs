@@ -1,21 +1,19 @@
 //! A server for clients to be tested against: behind a [`Proxy`], to be killed, stopped and
 //! started again on the same data while its address stays.
 //!
-//! [`Control`] lets a client suite in another language ask for those things over a socket.
+//! [`crate::control`] lets a client in another language ask for those things over a socket.
 
-use std::io::{self, BufRead, BufReader, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use crate::oracle::process::{ProcessError, ServerProcess, Software, four_letter_word};
+use crate::oracle::process::{ProcessError, ServerProcess, Software};
 use crate::prerequisites::{self, Missing};
-use crate::proxy::{Passage, Proxy};
+use crate::proxy::Proxy;
 
 /// Why a server for clients does not run.
 #[derive(Debug, thiserror::Error)]
@@ -64,7 +62,17 @@ impl Server {
     /// # Errors
     /// When the server is not installed or built, or does not start.
     pub fn start(settings: Vec<(String, String)>) -> Result<Self, ServerError> {
-        let software = Software::from_env();
+        Self::start_as(Software::from_env(), settings)
+    }
+
+    /// The same with a server of this kind.
+    ///
+    /// # Errors
+    /// When the server is not installed or built, or does not start.
+    pub fn start_as(
+        software: Software,
+        settings: Vec<(String, String)>,
+    ) -> Result<Self, ServerError> {
         match software {
             Software::Rookery => prerequisites::rookery_binary()?,
             Software::Faulty => prerequisites::rookery_faults_binary()?,
@@ -130,94 +138,4 @@ impl Server {
         self.process = Some(process);
         Ok(())
     }
-}
-
-/// Takes orders about a server from a client suite: one word a line, answered by `ok` or by
-/// what went wrong.
-///
-/// `drop` breaks all connections; `close` also turns away new ones until `open`; `restart`
-/// kills the server and starts it again on its data; `expired ID` waits until the server has
-/// no such session any more.
-#[derive(Debug)]
-pub struct Control {
-    address: SocketAddr,
-}
-
-impl Control {
-    /// Starts to listen; goes on for the life of the test process.
-    ///
-    /// # Errors
-    /// When no port can be listened on.
-    pub fn start(server: &Arc<Mutex<Server>>) -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let address = listener.local_addr()?;
-        // The thread must not keep the server alive when its test has ended.
-        let server = Arc::downgrade(server);
-        thread::spawn(move || {
-            for stream in listener.incoming() {
-                let (Ok(stream), Some(server)) = (stream, server.upgrade()) else { return };
-                // A suite that hangs up has nobody left to tell.
-                let _ = obey(&stream, &server);
-            }
-        });
-        Ok(Self { address })
-    }
-
-    /// Where a suite connects.
-    pub const fn address(&self) -> SocketAddr {
-        self.address
-    }
-}
-
-/// How long a session may take to run out: the longest of the suites is silent for two
-/// seconds, and machines are slow at times.
-const EXPIRED_WITHIN: Duration = Duration::from_secs(30);
-
-fn wait_until_expired(server: Option<SocketAddr>, session: &str) -> String {
-    let Some(server) = server else { return "the server does not run".to_owned() };
-    let deadline = Instant::now() + EXPIRED_WITHIN;
-    while Instant::now() < deadline {
-        match four_letter_word(server, "dump") {
-            Ok(dump) if dump.split_whitespace().all(|word| word != session) => {
-                return "ok".to_owned();
-            }
-            Ok(_) => thread::sleep(Duration::from_millis(20)),
-            Err(error) => return error.to_string(),
-        }
-    }
-    format!("session {session} does not expire")
-}
-
-fn obey(mut stream: &TcpStream, server: &Mutex<Server>) -> io::Result<()> {
-    for line in BufReader::new(stream).lines() {
-        let mut server = server.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = match line?.as_str() {
-            "drop" => {
-                server.proxy.break_connections();
-                "ok".to_owned()
-            }
-            "close" => {
-                server.proxy.set_passage(Passage::Closed);
-                server.proxy.break_connections();
-                "ok".to_owned()
-            }
-            "open" => {
-                server.proxy.set_passage(Passage::Open);
-                "ok".to_owned()
-            }
-            order if order.starts_with("expired ") => {
-                // The clients of others must not wait for this one's session.
-                let address = server.process.as_ref().map(ServerProcess::address);
-                drop(server);
-                wait_until_expired(address, &order["expired ".len()..])
-            }
-            "restart" => {
-                server.kill();
-                server.start_again().map_or_else(|error| error.to_string(), |()| "ok".to_owned())
-            }
-            other => format!("unknown order: {other}"),
-        };
-        stream.write_all(format!("{answer}\n").as_bytes())?;
-    }
-    Ok(())
 }

@@ -42,15 +42,15 @@ fn is_answered_the_same(name: &str) {
 
 #[test]
 fn kazoo() {
-    is_answered_the_same("kazoo");
+    is_answered_the_same("kazoo-2.10.0");
 }
 
 #[test]
 fn java() {
-    is_answered_the_same("java");
+    is_answered_the_same("java-3.9.5");
 }
 
 #[test]
 fn c() {
-    is_answered_the_same("c");
+    is_answered_the_same("c-3.8.0");
 }

@@ -6,7 +6,7 @@
 //!
 //! - Here: 1–5, 9, 11, 12, 14–18, 20–29, 31, 32, 34–37, 38, 40–49, 51, 53, 56, M2–M4, M6, M8,
 //!   M9, M12–M17.
-//! - With whole clients, in `tests/clients.rs`: 13, 46, 52, 54, M7. With kills, in
+//! - With whole clients, in `tests/clients/`: 13, 46, 52, 54, M7. With kills, in
 //!   `tests/durability.rs`: 10, 50, 60, M1 in part.
 //! - In `tests/four_letter.rs`: 55, M18–M20. In `tests/bad_input.rs`: 19, M21.
 //! - Need an ensemble, which comes later: 6–8, 30, 33, 39 (several servers), M5.

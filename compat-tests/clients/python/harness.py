@@ -1,18 +1,19 @@
-"""What the kazoo suite is made of: behaviours, waiting for conditions, orders to the server.
+"""What the Python programs are made of: behaviours, waiting for conditions, orders to the servers.
 
-A behaviour is a function that takes an empty path of its own and asserts. It gets one line of
-the report, whatever happens in it.
+A behaviour is a function that takes a way to get clients and an empty path of its own, and
+asserts. It gets one line of the report, whatever happens in it.
 """
 
+import asyncio
+import inspect
 import os
 import socket
 import sys
 import time
 import traceback
 
-from kazoo.client import KazooClient
-
 CONNECT = os.environ["COMPAT_CONNECT"]
+ENSEMBLE = os.environ["COMPAT_ENSEMBLE"]
 CONTROL = os.environ["COMPAT_CONTROL"]
 
 # Longer than any wait for something that does happen.
@@ -21,14 +22,20 @@ PATIENCE = 15.0
 _behaviours = []
 
 
-def behaviour(title):
+def behaviour(name):
     """Registers a function as one line of the report."""
 
     def register(function):
-        _behaviours.append((title, function))
+        _behaviours.append((name, function))
         return function
 
     return register
+
+
+def unsupported(*names):
+    """What the library does not offer."""
+    for name in names:
+        _behaviours.append((name, None))
 
 
 def wait_for(condition, what, patience=PATIENCE):
@@ -53,66 +60,45 @@ def raises(error, function, *args, **kwargs):
 
 
 def order(word):
-    """Has the test's owner drop connections, or kill and restart the server."""
+    """Has the test's owner break connections, kill servers, start them again."""
     host, port = CONTROL.rsplit(":", 1)
-    with socket.create_connection((host, int(port)), timeout=90) as stream:
+    with socket.create_connection((host, int(port)), timeout=120) as stream:
         stream.sendall(word.encode() + b"\n")
         answer = stream.makefile().readline().strip()
     assert answer == "ok", f"{word}: {answer}"
 
 
-def abandon(client):
-    """Breaks a client's connection for good without closing its session."""
-    client._stopped.set()
-    client._connection._socket.shutdown(socket.SHUT_RDWR)
+def _run(function, clients, root):
+    """Runs a behaviour, and stops its clients. Returns what was wrong."""
+    try:
+        if inspect.iscoroutinefunction(function):
+            asyncio.run(clients.within(function, root))
+        else:
+            clients.make_root(root)
+            function(clients, root)
+    except BaseException as error:
+        traceback.print_exc()
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        said = str(error).split("\n")[0] or place.line
+        return f"{type(error).__name__}: {said}"
+    finally:
+        clients.stop()
 
 
-class Clients:
-    """Hands out connected clients and stops them all at the end of a behaviour."""
-
-    def __init__(self):
-        self.open = []
-
-    def __call__(self, **options):
-        options.setdefault("timeout", 6.0)
-        client = KazooClient(hosts=CONNECT, **options)
-        client.start(timeout=PATIENCE)
-        self.open.append(client)
-        return client
-
-    def stop(self):
-        for client in self.open:
-            try:
-                client.stop()
-                client.close()
-            except Exception:
-                pass
-        self.open.clear()
-
-
-def run_all():
+def run_all(make_clients):
     """Runs every behaviour, prints the report and returns the number of failures."""
     failed = 0
     only = sys.argv[1] if len(sys.argv) > 1 else ""
-    chosen = [(title, function) for title, function in _behaviours if only in title]
-    for number, (title, function) in enumerate(chosen):
-        clients = Clients()
-        began = time.monotonic()
-        error = None
-        try:
-            root = f"/kazoo-{number}"
-            setup = clients()
-            setup.ensure_path(root)
-            function(clients, root)
-        except BaseException:
-            error = traceback.format_exc()
-        finally:
-            clients.stop()
-        took = time.monotonic() - began
-        print(f"{'FAIL' if error else 'ok  '} kazoo: {title} ({took:.1f} s)")
-        if error:
-            failed += 1
-            print(error)
+    for number, (name, function) in enumerate(_behaviours):
+        if only not in name:
+            continue
+        outcome = "unsupported"
+        if function:
+            began = time.monotonic()
+            wrong = _run(function, make_clients(), f"/python-{number}")
+            outcome = f"fails {wrong}" if wrong else "works"
+            failed += bool(wrong)
+            print(f"({time.monotonic() - began:.1f} s)")
+        print(f"{name} {outcome}")
         sys.stdout.flush()
-    print(f"kazoo: {len(chosen) - failed} of {len(chosen)} behaviours hold")
     return failed

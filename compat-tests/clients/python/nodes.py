@@ -1,10 +1,11 @@
-"""Nodes as kazoo sees them: data, children, sequences, multi, ACLs, one-shot watches."""
+"""Znodes as kazoo sees them: data, children, sequences, multi, ACLs, one-shot watches."""
 
 import queue
 
 from kazoo.exceptions import (
     AuthFailedError,
     BadVersionError,
+    ConnectionLoss,
     InvalidACLError,
     NoAuthError,
     NoChildrenForEphemeralsError,
@@ -19,42 +20,13 @@ from kazoo.security import make_acl, make_digest_acl, make_digest_acl_credential
 from harness import behaviour, raises, wait_for
 
 
-@behaviour("create, read, update, list and delete a node")
-def crud(clients, root):
-    client = clients()
-    assert client.create(f"{root}/a", b"one") == f"{root}/a"
-    data, stat = client.get(f"{root}/a")
-    assert (data, stat.version, stat.dataLength, stat.numChildren) == (b"one", 0, 3, 0)
-    assert stat.czxid == stat.mzxid == stat.pzxid > 0
-    stat = client.set(f"{root}/a", b"two", version=0)
-    assert (stat.version, stat.mzxid > stat.czxid) == (1, True)
-    raises(BadVersionError, client.set, f"{root}/a", b"x", version=0)
-    raises(NodeExistsError, client.create, f"{root}/a")
-    raises(NoNodeError, client.get, f"{root}/none")
-    raises(NoNodeError, client.create, f"{root}/none/below")
-    assert client.exists(f"{root}/none") is None
-    client.create(f"{root}/a/b")
-    raises(NotEmptyError, client.delete, f"{root}/a")
-    raises(BadVersionError, client.delete, f"{root}/a", version=7)
-    assert client.get_children(f"{root}/a") == ["b"]
-    children, stat = client.get_children(f"{root}/a", include_data=True)
-    assert (children, stat.numChildren, stat.cversion) == (["b"], 1, 1)
-    client.delete(f"{root}/a", recursive=True)
-    assert client.get_children(root) == []
+@behaviour("create")
+def create(clients, root):
+    assert clients().create(f"{root}/a", b"one") == f"{root}/a"
 
 
-@behaviour("empty, null-like and large data come back as they went")
-def data(clients, root):
-    client = clients()
-    for name, value in {"empty": b"", "zeros": bytes(16), "large": b"x" * 1_000_000}.items():
-        client.create(f"{root}/{name}", value)
-        assert client.get(f"{root}/{name}")[0] == value
-    client.create(f"{root}/ünïcode-日本", "ünï".encode())
-    assert "ünïcode-日本" in client.get_children(root)
-
-
-@behaviour("create with include_data returns the stat")
-def create2(clients, root):
+@behaviour("create-stat")
+def create_stat(clients, root):
     client = clients()
     path, stat = client.create(f"{root}/n", b"12345", include_data=True)
     assert (path, stat.dataLength, stat.version) == (f"{root}/n", 5, 0)
@@ -62,7 +34,15 @@ def create2(clients, root):
     assert stat.ephemeralOwner == client.client_id[0]
 
 
-@behaviour("sequences count all children and never go back")
+@behaviour("create-ephemeral")
+def ephemerals(clients, root):
+    owner, other = clients(), clients()
+    owner.create(f"{root}/e", b"mine", ephemeral=True)
+    assert other.exists(f"{root}/e").ephemeralOwner == owner.client_id[0]
+    raises(NoChildrenForEphemeralsError, other.create, f"{root}/e/child")
+
+
+@behaviour("create-sequential")
 def sequences(clients, root):
     client = clients()
     assert client.create(f"{root}/s-", sequence=True) == f"{root}/s-0000000000"
@@ -75,26 +55,107 @@ def sequences(clients, root):
     assert path == f"{root}/e-0000000005"
 
 
-@behaviour("an ephemeral goes with its session and can have no children")
-def ephemerals(clients, root):
-    owner, other = clients(), clients()
-    owner.create(f"{root}/e", b"mine", ephemeral=True)
-    assert other.exists(f"{root}/e").ephemeralOwner == owner.client_id[0]
-    raises(NoChildrenForEphemeralsError, other.create, f"{root}/e/child")
-    owner.stop()
-    # kazoo does not wait for the server's answer when it closes a session.
-    wait_for(lambda: other.exists(f"{root}/e") is None, "the ephemeral's end", patience=3)
-
-
-@behaviour("makepath and ensure_path create what is missing")
-def paths(clients, root):
+@behaviour("get-set")
+def get_set(clients, root):
     client = clients()
-    client.create(f"{root}/x/y/z", b"deep", makepath=True)
-    client.ensure_path(f"{root}/x/y/w")
-    assert sorted(client.get_children(f"{root}/x/y")) == ["w", "z"]
+    client.create(f"{root}/a", b"one")
+    data, stat = client.get(f"{root}/a")
+    assert (data, stat.version, stat.dataLength, stat.numChildren) == (b"one", 0, 3, 0)
+    assert stat.czxid == stat.mzxid == stat.pzxid > 0
+    stat = client.set(f"{root}/a", b"two", version=0)
+    assert (stat.version, stat.mzxid > stat.czxid) == (1, True)
+    assert client.get(f"{root}/a")[0] == b"two"
 
 
-@behaviour("a chroot hides what is above it, in events too")
+@behaviour("exists")
+def exists(clients, root):
+    client = clients()
+    assert client.exists(f"{root}/none") is None
+    client.create(f"{root}/a", b"one")
+    assert client.exists(f"{root}/a") == client.get(f"{root}/a")[1]
+
+
+@behaviour("delete")
+def delete(clients, root):
+    client = clients()
+    client.create(f"{root}/a")
+    client.create(f"{root}/a/b")
+    raises(NotEmptyError, client.delete, f"{root}/a")
+    client.delete(f"{root}/a/b")
+    client.delete(f"{root}/a")
+    assert client.exists(f"{root}/a") is None
+
+
+@behaviour("children")
+def children(clients, root):
+    client = clients()
+    assert client.get_children(root) == []
+    for name in "ab":
+        client.create(f"{root}/{name}")
+    assert sorted(client.get_children(root)) == ["a", "b"]
+
+
+@behaviour("children-stat")
+def children_stat(clients, root):
+    client = clients()
+    client.create(f"{root}/a")
+    names, stat = client.get_children(root, include_data=True)
+    assert (names, stat.numChildren, stat.cversion) == (["a"], 1, 1)
+
+
+@behaviour("bad-version")
+def bad_version(clients, root):
+    client = clients()
+    client.create(f"{root}/a")
+    raises(BadVersionError, client.set, f"{root}/a", b"x", version=1)
+    raises(BadVersionError, client.delete, f"{root}/a", version=7)
+    client.delete(f"{root}/a", version=0)
+
+
+@behaviour("node-errors")
+def node_errors(clients, root):
+    client = clients()
+    raises(NodeExistsError, client.create, root)
+    raises(NoNodeError, client.get, f"{root}/none")
+    raises(NoNodeError, client.set, f"{root}/none", b"")
+    raises(NoNodeError, client.delete, f"{root}/none")
+    raises(NoNodeError, client.get_children, f"{root}/none")
+    raises(NoNodeError, client.create, f"{root}/none/below")
+
+
+@behaviour("data-empty")
+def data_empty(clients, root):
+    client = clients()
+    for name, value in {"empty": b"", "zeros": bytes(16)}.items():
+        client.create(f"{root}/{name}", value)
+        assert client.get(f"{root}/{name}")[0] == value
+
+
+@behaviour("data-large")
+def data_large(clients, root):
+    client = clients()
+    client.create(f"{root}/large", b"x" * 1_000_000)
+    assert client.get(f"{root}/large")[0] == b"x" * 1_000_000
+
+
+@behaviour("data-too-large")
+def data_too_large(clients, root):
+    client = clients()
+    session = client.client_id
+    raises(ConnectionLoss, client.create, f"{root}/big", b"x" * 1_100_000)
+    assert client.retry(client.exists, f"{root}/big") is None
+    assert client.client_id == session
+
+
+@behaviour("unicode")
+def unicode(clients, root):
+    client = clients()
+    client.create(f"{root}/ünïcode-日本", "ünï".encode())
+    assert client.get_children(root) == ["ünïcode-日本"]
+    assert client.get(f"{root}/ünïcode-日本")[0] == "ünï".encode()
+
+
+@behaviour("chroot")
 def chroot(clients, root):
     client = clients()
     client.chroot = root
@@ -107,36 +168,63 @@ def chroot(clients, root):
     assert client.get_children("/") == ["in"]
 
 
-@behaviour("one-shot watches fire once, for each kind of change")
-def watches(clients, root):
+def _next(events):
+    event = events.get(timeout=10)
+    return event.type, event.path, event.state
+
+
+@behaviour("watch-data")
+def watch_data(clients, root):
     watcher, writer = clients(), clients()
-    events = queue.Queue()
-
-    def seen():
-        event = events.get(timeout=10)
-        return event.type, event.path, event.state
-
-    path = f"{root}/w"
-    assert watcher.exists(path, watch=events.put) is None
+    events, path = queue.Queue(), f"{root}/w"
     writer.create(path)
-    assert seen() == ("CREATED", path, "CONNECTED")
     watcher.get(path, watch=events.put)
     writer.set(path, b"1")
-    assert seen() == ("CHANGED", path, "CONNECTED")
-    writer.set(path, b"2")
-    watcher.get_children(path, watch=events.put)
-    writer.create(f"{path}/c")
-    assert seen() == ("CHILD", path, "CONNECTED")
-    writer.delete(f"{path}/c")
+    assert _next(events) == ("CHANGED", path, "CONNECTED")
+    watcher.get(path, watch=events.put)
+    writer.delete(path)
+    assert _next(events) == ("DELETED", path, "CONNECTED")
+
+
+@behaviour("watch-exists")
+def watch_exists(clients, root):
+    watcher, writer = clients(), clients()
+    events, path = queue.Queue(), f"{root}/w"
+    assert watcher.exists(path, watch=events.put) is None
+    writer.create(path)
+    assert _next(events) == ("CREATED", path, "CONNECTED")
     watcher.exists(path, watch=events.put)
     writer.delete(path)
-    assert seen() == ("DELETED", path, "CONNECTED")
+    assert _next(events) == ("DELETED", path, "CONNECTED")
+
+
+@behaviour("watch-children")
+def watch_children(clients, root):
+    watcher, writer = clients(), clients()
+    events = queue.Queue()
+    watcher.get_children(root, watch=events.put)
+    writer.create(f"{root}/c")
+    assert _next(events) == ("CHILD", root, "CONNECTED")
+    watcher.get_children(root, watch=events.put)
+    writer.delete(f"{root}/c")
+    assert _next(events) == ("CHILD", root, "CONNECTED")
+
+
+@behaviour("watch-once")
+def watch_once(clients, root):
+    watcher, writer = clients(), clients()
+    events = queue.Queue()
+    watcher.get(root, watch=events.put)
+    writer.set(root, b"1")
+    writer.set(root, b"2")
+    assert _next(events) == ("CHANGED", root, "CONNECTED")
+    # What was sent before the answer has arrived by then.
     watcher.sync(root)
     assert events.empty()
 
 
-@behaviour("an event arrives before the data that it announces")
-def event_before_data(clients, root):
+@behaviour("watch-first")
+def watch_first(clients, root):
     watcher, writer = clients(), clients()
     path = f"{root}/n"
     writer.create(path, b"0")
@@ -150,8 +238,8 @@ def event_before_data(clients, root):
         wait_for(lambda: events, "the event of what was read", patience=5)
 
 
-@behaviour("a transaction commits as one, and its parts see each other")
-def transaction(clients, root):
+@behaviour("multi")
+def multi(clients, root):
     client = clients()
     client.create(f"{root}/kept", b"old")
     transaction = client.transaction()
@@ -169,8 +257,8 @@ def transaction(clients, root):
     assert client.exists(f"{root}/kept") is None
 
 
-@behaviour("a failing transaction changes nothing and names the culprit")
-def failed_transaction(clients, root):
+@behaviour("multi-fails")
+def multi_fails(clients, root):
     client = clients()
     transaction = client.transaction()
     transaction.create(f"{root}/a")
@@ -185,8 +273,21 @@ def failed_transaction(clients, root):
     assert client.get_children(root) == []
 
 
-@behaviour("ACLs: digest users are let in and others kept out")
-def acls(clients, root):
+@behaviour("acl")
+def acl(clients, root):
+    client = clients()
+    acls, stat = client.get_acls(root)
+    assert (acls, stat.aversion) == ([make_acl("world", "anyone", all=True)], 0)
+    admin = make_acl("world", "anyone", admin=True, read=True)
+    assert client.set_acls(root, [admin], version=0).aversion == 1
+    raises(NoAuthError, client.set, root, b"")
+    raises(NoAuthError, client.create, f"{root}/a")
+    raises(BadVersionError, client.set_acls, root, [admin], version=0)
+    raises(InvalidACLError, client.create, "/b", acl=[make_acl("none", "x", all=True)])
+
+
+@behaviour("acl-digest")
+def acl_digest(clients, root):
     anyone = clients()
     alice = clients(auth_data=[("digest", "alice:secret")])
     bob = clients()
@@ -204,49 +305,53 @@ def acls(clients, root):
     credential = make_digest_acl_credential("alice", "secret")
     assert (acls[0].id.scheme, acls[0].id.id, stat.aversion) == ("digest", credential, 0)
     readable = make_acl("world", "anyone", read=True)
-    stat = alice.set_acls(f"{root}/a", [acl, readable], version=0)
-    assert stat.aversion == 1
+    alice.set_acls(f"{root}/a", [acl, readable], version=0)
     assert anyone.get(f"{root}/a")[0] == b"hers"
     raises(NoAuthError, anyone.set, f"{root}/a", b"")
-    raises(BadVersionError, alice.set_acls, f"{root}/a", [acl], version=0)
 
 
-@behaviour("ACLs: `auth` becomes the creator, nonsense is refused")
-def acl_schemes(clients, root):
+@behaviour("acl-auth")
+def acl_auth(clients, root):
     alice = clients(auth_data=[("digest", "alice:secret")])
-    nobody = clients()
     auth = make_acl("auth", "", all=True)
     alice.create(f"{root}/a", acl=[auth])
     acls, _ = alice.get_acls(f"{root}/a")
     assert acls[0].id.id == make_digest_acl_credential("alice", "secret")
-    raises(InvalidACLError, nobody.create, f"{root}/b", acl=[auth])
-    raises(InvalidACLError, nobody.create, f"{root}/b", acl=[make_acl("none", "x", all=True)])
-    ip = make_acl("ip", "127.0.0.1", all=True)
-    nobody.create(f"{root}/ip", acl=[ip])
-    assert nobody.get(f"{root}/ip")[0] == b""
-    other_ip = make_acl("ip", "10.0.0.0/8", all=True)
-    nobody.create(f"{root}/other-ip", acl=[other_ip])
-    raises(NoAuthError, nobody.get, f"{root}/other-ip")
+    raises(InvalidACLError, clients().create, f"{root}/b", acl=[auth])
 
 
-@behaviour("an unknown authentication scheme fails")
-def unknown_scheme(clients, root):
+@behaviour("acl-ip")
+def acl_ip(clients, root):
     client = clients()
-    raises(AuthFailedError, client.add_auth, "nonsense", "x")
+    client.create(f"{root}/ip", acl=[make_acl("ip", "127.0.0.1", all=True)])
+    assert client.get(f"{root}/ip")[0] == b""
+    client.create(f"{root}/other-ip", acl=[make_acl("ip", "10.0.0.0/8", all=True)])
+    raises(NoAuthError, client.get, f"{root}/other-ip")
 
 
-@behaviour("sync, and the four letter words that kazoo knows")
-def words(clients, root):
+@behaviour("auth-unknown")
+def auth_unknown(clients, root):
+    raises(AuthFailedError, clients().add_auth, "nonsense", "x")
+
+
+@behaviour("quota")
+def quota(clients, root):
     client = clients()
-    assert client.sync(root) == root
-    assert client.command(b"ruok") == "imok"
-    assert client.server_version()[:2] == (3, 9), client.server_version()
-    assert "Mode: standalone" in client.command(b"srvr")
-    assert "zk_znode_count" in client.command(b"mntr")
-    assert client.command(b"isro").strip() == "rw"
+    place = f"/zookeeper/quota{root}"
+    client.create(place)
+    client.create(f"{place}/zookeeper_limits", b"count=5,bytes=-1")
+    client.create(f"{place}/zookeeper_stats", b"count=1,bytes=0")
+    client.create(f"{root}/a", b"12345")
+    stats = client.get(f"{place}/zookeeper_stats")[0]
+    assert stats.startswith(b"count=2,bytes=5"), stats
 
 
-@behaviour("many requests in flight are answered in order")
+@behaviour("sync")
+def sync(clients, root):
+    assert clients().sync(root) == root
+
+
+@behaviour("pipeline")
 def pipeline(clients, root):
     client = clients()
     answered, pending = [], []
@@ -267,11 +372,3 @@ def pipeline(clients, root):
     for number in range(1, 500, 3):
         data, stat = results[number]
         assert (data, stat.version) == (str(number - 1).encode(), number // 3 + 1)
-
-
-@behaviour("the tree of a fresh server is ZooKeeper's")
-def system_nodes(clients, root):
-    client = clients()
-    assert sorted(client.get_children("/zookeeper")) == ["config", "quota"]
-    assert "zookeeper" in client.get_children("/")
-    assert client.exists("/keeper/api_version") is None

@@ -1,12 +1,20 @@
-"""kazoo's recipes, as applications use them."""
+"""kazoo's recipes, as applications use them, and what else only kazoo has.
 
+Exit status 1 when a behaviour fails; an argument runs only those whose title contains it.
+"""
+
+import logging
+import os
+import queue
+import sys
 import threading
 import time
 
-from kazoo.exceptions import LockTimeout
+from kazoo.exceptions import LockTimeout, NoNodeError
 from kazoo.recipe.barrier import DoubleBarrier
 
-from harness import abandon, behaviour, order, raises, wait_for
+from harness import behaviour, order, raises, run_all, wait_for
+from kazoo_clients import Clients, abandon
 
 
 @behaviour("Lock: one holder at a time, handed over in order")
@@ -256,3 +264,53 @@ def tree_cache(clients, root):
     writer.create(f"{root}/a/c")
     wait_for(lambda: cache.get_children(f"{root}/a") == {"b", "c"}, "the new node")
     cache.close()
+
+
+@behaviour("makepath and ensure_path create what is missing, delete takes it all")
+def paths(clients, root):
+    client = clients()
+    client.create(f"{root}/x/y/z", b"deep", makepath=True)
+    client.ensure_path(f"{root}/x/y/w")
+    assert sorted(client.get_children(f"{root}/x/y")) == ["w", "z"]
+    client.delete(f"{root}/x", recursive=True)
+    assert client.get_children(root) == []
+
+
+@behaviour("the four letter words that kazoo knows")
+def words(clients, root):
+    client = clients()
+    assert client.command(b"ruok") == "imok"
+    assert client.server_version()[:2] == (3, 9), client.server_version()
+    assert "Mode: standalone" in client.command(b"srvr")
+    assert "zk_znode_count" in client.command(b"mntr")
+    assert client.command(b"isro").strip() == "rw"
+
+
+@behaviour("the tree of a fresh server is ZooKeeper's")
+def system_nodes(clients, root):
+    client = clients()
+    assert sorted(client.get_children("/zookeeper")) == ["config", "quota"]
+    assert "zookeeper" in client.get_children("/")
+    assert client.exists("/keeper/api_version") is None
+
+
+@behaviour("a silent client's ephemerals vanish for the others")
+def vanish(clients, root):
+    silent = clients(timeout=1.5)
+    watcher = clients()
+    silent.create(f"{root}/e", ephemeral=True)
+    gone = queue.Queue()
+    watcher.exists(f"{root}/e", watch=gone.put)
+    abandon(silent)
+    event = gone.get(timeout=10)
+    assert event.type == "DELETED"
+    assert watcher.get_children(root) == []
+    raises(NoNodeError, watcher.get, f"{root}/e")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.CRITICAL)
+    status = 1 if run_all(Clients) else 0
+    sys.stdout.flush()
+    # Threads of clients that were abandoned on purpose must not keep the process alive.
+    os._exit(status)

@@ -6,8 +6,7 @@ use super::{Cast, Scene, SystemError, port};
 
 /// Fetches BookKeeper and describes its bookies.
 pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
-    let proof = "bookkeeper-server-4.17.1.jar";
-    let java = Java::prepare(scene, "bookkeeper", "bookkeeper-4.17.1", proof)?;
+    let java = Java::prepare(scene, "bookkeeper", "bookkeeper-4.17.1")?;
     let settings = scene.sources("bookkeeper").join("bookie.properties");
     let metadata = format!("zk+hierarchical://{}/ledgers", scene.connect.replace(',', ";"));
     let properties = [

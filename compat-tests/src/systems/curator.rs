@@ -5,7 +5,7 @@ use super::{Cast, Scene, SystemError};
 
 /// Fetches Curator.
 pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
-    let java = Java::prepare(scene, "curator", "curator-5.9.0", "curator-x-discovery-5.9.0.jar")?;
+    let java = Java::prepare(scene, "curator", "curator-5.9.0")?;
     let log = "-Dorg.slf4j.simpleLogger.defaultLogLevel=error".to_owned();
     let mut driver = java.jvm("256m", &[log]);
     driver.args(["systems.Curator", &scene.connect]);

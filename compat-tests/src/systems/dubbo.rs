@@ -6,7 +6,7 @@ use super::{Cast, Scene, SystemError, port};
 
 /// Fetches Dubbo and describes its providers.
 pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
-    let java = Java::prepare(scene, "dubbo", "dubbo-3.2.16", "dubbo-3.2.16.jar")?;
+    let java = Java::prepare(scene, "dubbo", "dubbo-3.2.16")?;
     let home = format!("-Duser.home={}", scene.dir.display());
     let log = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned();
     let properties = [home, log, "-Ddubbo.application.logger=slf4j".to_owned()];

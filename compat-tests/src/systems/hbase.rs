@@ -17,7 +17,7 @@ const OPENED: &[&str] = &[
 
 /// Fetches HBase and describes its servers.
 pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
-    let java = Java::prepare(scene, "hbase", "hbase-2.5.11", "hbase-server-2.5.11-hadoop3.jar")?;
+    let java = Java::prepare(scene, "hbase", "hbase-2.5.11")?;
     let sources = scene.sources("hbase");
     let root = scene.dir.join("root").display().to_string();
     let values = [("CONNECT", scene.connect.as_str()), ("ROOT", &root)];

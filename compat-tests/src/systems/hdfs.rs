@@ -29,7 +29,7 @@ const PROCESSES: &[(&str, &str, &str, &[&str])] = &[
 
 /// Fetches Hadoop and describes its processes.
 pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
-    let java = Java::prepare(scene, "hdfs", "hadoop-3.3.6", "hadoop-hdfs-3.3.6.jar")?;
+    let java = Java::prepare(scene, "hdfs", "hadoop-3.3.6")?;
     let sources = scene.sources("hdfs");
     let home = scene.dir.display().to_string();
     let mut values = vec![("CONNECT".to_owned(), scene.connect.clone()), ("HOME".to_owned(), home)];

@@ -13,16 +13,10 @@ pub(super) struct Java {
 
 impl Java {
     /// Fetches the jars of the system's `pom.xml` into a folder of the cache, and compiles its
-    /// driver and what all drivers share. `proof` is a jar that is there when all are.
-    pub(super) fn prepare(
-        scene: &Scene,
-        system: &str,
-        cached: &str,
-        proof: &str,
-    ) -> Result<Self, SystemError> {
+    /// driver and what all drivers share.
+    pub(super) fn prepare(scene: &Scene, system: &str, cached: &str) -> Result<Self, SystemError> {
         let sources = scene.sources(system);
-        let cache = prerequisites::cache().join(cached);
-        let jars = prerequisites::fetch_jars(&sources.join("pom.xml"), &cache, proof)?;
+        let jars = prerequisites::fetch_jars(&sources.join("pom.xml"), cached)?;
         let jars = jars.join("*").display().to_string();
         let classes = scene.dir.join("classes");
         prerequisites::compile_java_folders(&[scene.sources("java"), sources], &jars, &classes)?;

@@ -6,7 +6,7 @@ use super::{Cast, Scene, SystemError, port};
 
 /// Fetches Kafka and describes its brokers.
 pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
-    let java = Java::prepare(scene, "kafka", "kafka-3.9.1", "kafka_2.13-3.9.1.jar")?;
+    let java = Java::prepare(scene, "kafka", "kafka-3.9.1")?;
     let settings = scene.sources("kafka").join("broker.properties");
     let log = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn".to_owned();
     let mut parts = Vec::new();

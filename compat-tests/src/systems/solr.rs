@@ -6,7 +6,7 @@ use super::{Cast, Scene, SystemError, port};
 
 /// Fetches Solr and describes its nodes.
 pub(super) fn prepare(scene: &Scene) -> Result<Cast, SystemError> {
-    let java = Java::prepare(scene, "solr", "solr-9.6.1", "solr-core-9.6.1.jar")?;
+    let java = Java::prepare(scene, "solr", "solr-9.6.1")?;
     let sources = scene.sources("solr");
     let log = format!("-Dlog4j2.configurationFile={}", sources.join("log4j2.xml").display());
     let mut parts = Vec::new();
