@@ -8,6 +8,7 @@ import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Properties;
+import org.apache.zookeeper.server.quorum.QuorumPeerConfig;
 
 /**
  * Stands before the class of this name in curator-test: its TestingServer then runs the binary
@@ -44,9 +45,14 @@ public class ZooKeeperServerEmbeddedAdapter implements ZooKeeperMainFace {
 
     private Properties settings(Properties settings) throws IOException {
         for (String name : System.getProperties().stringPropertyNames()) {
-            if (name.startsWith("zookeeper.") || name.startsWith("znode.")) {
+            if (name.startsWith("zookeeper.") || name.startsWith("znode.")
+                    || name.equals("readonlymode.enabled")) {
                 settings.setProperty(name, System.getProperty(name));
             }
+        }
+        // Tests set it for all servers of their JVM.
+        if (QuorumPeerConfig.isReconfigEnabled()) {
+            settings.setProperty("reconfigEnabled", "true");
         }
         port = Integer.parseInt(settings.getProperty("clientPort"));
         if (port == 0) {

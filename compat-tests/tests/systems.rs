@@ -1,5 +1,6 @@
-//! Kafka on three servers whose leader is killed: the system that most who run ZooKeeper run it
-//! for. The others take longer: `cargo xtask systems`.
+//! Kafka, and every recipe of Curator, on three servers whose leader is killed: the system that
+//! most who run ZooKeeper run it for, and the library that most others use. The rest of the
+//! systems: `cargo xtask systems`.
 
 use std::io::{self, Write};
 
@@ -19,4 +20,9 @@ fn run(name: &str) {
 #[test]
 fn kafka_goes_on_and_loses_nothing_when_the_leader_dies() {
     run("kafka");
+}
+
+#[test]
+fn every_recipe_of_curator_goes_on_when_the_leader_dies() {
+    run("curator");
 }
