@@ -150,6 +150,7 @@ impl Report {
 }
 
 #[track_caller]
+#[expect(clippy::needless_pass_by_value, reason = "answers are asserted where they come")]
 fn ok(answer: Answer) {
     assert!(matches!(answer, Answer::Reply(0, _)), "{answer:?}");
 }

@@ -181,9 +181,9 @@ mod tests {
         let sent = |relative_zxid| {
             let request = Request::SetWatches(SetWatches {
                 relative_zxid,
-                data_watches: vec!["/p"],
-                exist_watches: Vec::new(),
-                child_watches: Vec::new(),
+                data_watches: Some(vec!["/p"]),
+                exist_watches: Some(Vec::new()),
+                child_watches: Some(Vec::new()),
             });
             let (payload, is_known) = judge.rewritten(&exchange(&request, 0));
             match Request::decode(OpCode::SetWatches.code(), &payload[8..]) {
