@@ -2,7 +2,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::Duration,
 };
 
@@ -18,6 +21,7 @@ use crate::{
     disk::Disk,
     history::History,
     net::Net,
+    operator::{Wanted, spec},
     server::{Core, Up},
 };
 
@@ -42,11 +46,27 @@ struct Server {
     up: Option<Arc<Up>>,
 }
 
+impl Server {
+    /// A new one, which belongs to no cluster.
+    fn empty(began: Instant, chance: &Chance) -> Self {
+        let node = (1 << 63) | chance.below(1 << 62);
+        let disk = Disk::new(chance.clone());
+        let clock = Clock::new(began, chance);
+        Self { node, may_found: false, incarnation: 0, disk, clock, up: None }
+    }
+}
+
 /// All servers.
 #[derive(Debug)]
 pub struct Cluster {
     servers: Mutex<BTreeMap<i64, Server>>,
-    specs: Vec<ServerSpec>,
+    /// Who is to be a member.
+    pub(crate) wanted: Mutex<Wanted>,
+    /// Held while somebody sees to that.
+    pub(crate) operating: tokio::sync::Mutex<()>,
+    last_number: AtomicI64,
+    /// The first so many servers found the ensemble.
+    founders: i64,
     /// Between them.
     pub net: Net,
     /// What happened.
@@ -57,22 +77,17 @@ pub struct Cluster {
 impl Cluster {
     /// Servers 1 to `count`, none of them up.
     pub fn new(count: i64, chance: &Chance) -> Self {
-        let specs = (1..=count).map(|server_id| ServerSpec {
-            server_id,
-            addresses: vec![Net::address(server_id)],
-            votes: true,
-            spec: format!("server.{server_id}"),
-        });
         let began = Instant::now();
-        let servers = (1..=count).map(|server_id| {
-            let node = (1 << 63) | chance.below(1 << 62);
-            let disk = Disk::new(chance.clone());
-            let clock = Clock::new(began, chance);
-            (server_id, Server { node, may_found: true, incarnation: 0, disk, clock, up: None })
-        });
+        let servers = (1..=count).map(|number| (number, Server::empty(began, chance)));
+        let founding = |server| Server { may_found: true, ..server };
         Self {
-            servers: Mutex::new(servers.collect()),
-            specs: specs.collect(),
+            servers: Mutex::new(
+                servers.map(|(number, server)| (number, founding(server))).collect(),
+            ),
+            wanted: Mutex::new((1..=count).map(|number| (number, true)).collect()),
+            operating: tokio::sync::Mutex::default(),
+            last_number: AtomicI64::new(count),
+            founders: count,
             net: Net::new(chance.clone()),
             history: Arc::default(),
             began,
@@ -87,6 +102,45 @@ impl Cluster {
     /// The numbers of all servers.
     pub fn all(&self) -> Vec<i64> {
         self.servers.lock().keys().copied().collect()
+    }
+
+    /// The members that are wanted, and whether they are to vote.
+    pub(crate) fn wanted(&self) -> Wanted {
+        self.wanted.lock().clone()
+    }
+
+    /// Servers that are to be no members.
+    pub(crate) fn absent(&self) -> Vec<i64> {
+        let wanted = self.wanted();
+        self.all().into_iter().filter(|number| !wanted.contains_key(number)).collect()
+    }
+
+    /// Adds an empty server that is not up, and gives its number.
+    pub(crate) fn add_server(&self, chance: &Chance) -> i64 {
+        let number = self.last_number.fetch_add(1, Ordering::Relaxed) + 1;
+        self.servers.lock().insert(number, Server::empty(self.began, chance));
+        number
+    }
+
+    /// A server goes for good.
+    pub(crate) fn retire(&self, server: i64) {
+        self.crash(server);
+        self.servers.lock().remove(&server);
+    }
+
+    /// What the configuration of a server that starts now says of all. Once there is an ensemble
+    /// it has everybody who may belong to it, those that are to go included: one of them may
+    /// lead.
+    fn specs(&self, own: i64) -> Vec<ServerSpec> {
+        let servers = if self.history.is_founded() {
+            let wanted = self.wanted();
+            let votes = |number| wanted.get(number).copied().unwrap_or(true);
+            self.all().iter().map(|number| (*number, votes(number))).collect()
+        } else {
+            let founders = (1..=self.founders).chain([own]);
+            founders.map(|number| (number, true)).collect::<Wanted>()
+        };
+        servers.into_iter().map(|(number, votes)| spec(number, votes)).collect()
     }
 
     /// A server, if it is up.
@@ -110,7 +164,7 @@ impl Cluster {
         config.server_id = server;
         config.checkpoint_commands = CHECKPOINT_COMMANDS;
         let mut config = config.with_ensemble(EnsembleConfig {
-            servers: self.specs.clone(),
+            servers: self.specs(server),
             listen: Net::address(server),
             may_found,
             transport: self.net.plug_in(server),
@@ -178,8 +232,8 @@ impl Cluster {
         true
     }
 
-    /// Whether the servers are the members, and all of them vote.
-    fn is_whole(&self) -> bool {
+    /// Whether the members are those that are wanted, and no others, and vote as is wanted.
+    pub(crate) fn is_whole(&self) -> bool {
         let Some(leader) = self.leaders().first().and_then(|leader| self.up(*leader)) else {
             return false;
         };
@@ -187,11 +241,13 @@ impl Cluster {
         let status = status.borrow();
         let servers = self.servers.lock();
         let members = &status.members.members;
-        let votes = |(number, server): (&i64, &Server)| {
-            let own = members.iter().find(|one| one.node == server.node);
-            own.is_some_and(|own| own.voting && own.server.server_id == *number)
+        let wanted = self.wanted();
+        let is_member = |(number, votes): (&i64, &bool)| {
+            let node = servers.get(number).map(|server| server.node);
+            let own = members.iter().find(|one| Some(one.node) == node);
+            own.is_some_and(|own| own.voting == *votes && own.server.server_id == *number)
         };
-        members.len() == servers.len() && servers.iter().all(votes)
+        !status.members.changing && members.len() == wanted.len() && wanted.iter().all(is_member)
     }
 
     /// Ends a server in order.
@@ -239,11 +295,12 @@ impl Cluster {
         servers.iter().filter(|(_, server)| leads(server)).map(|(number, _)| *number).collect()
     }
 
-    /// Whether all servers are up, vote and have the same state, and one leads.
+    /// Whether all members are up, as they are wanted, and have the same state, and one leads.
     pub fn is_settled(&self) -> bool {
+        let wanted = self.wanted();
         let servers = self.servers.lock();
         let mut digests =
-            servers.values().map(|server| server.up.as_ref().map(|up| up.core.digest()));
+            wanted.keys().map(|number| Some(servers.get(number)?.up.as_ref()?.core.digest()));
         let first = digests.next().flatten();
         let equal = first.is_some() && digests.all(|digest| digest == first);
         drop(digests);

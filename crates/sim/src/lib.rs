@@ -17,6 +17,7 @@ pub mod cluster;
 pub mod disk;
 pub mod history;
 pub mod net;
+mod operator;
 mod run;
 pub mod server;
 

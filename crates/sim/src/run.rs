@@ -95,7 +95,7 @@ async fn run_here(plan: Plan) -> Outcome {
         let fault = strike(&cluster, &chance).await;
         faults.push(format!("{:?}: {fault}", cluster.now()));
     }
-    heal(&cluster).await;
+    let is_as_wanted = heal(&cluster, &chance).await;
     cluster.history.set_calm(true);
     let progress = cluster.history.counts().acknowledged;
     let goes_on = until(|| cluster.history.counts().acknowledged > progress + 20).await;
@@ -108,10 +108,15 @@ async fn run_here(plan: Plan) -> Outcome {
     if !goes_on {
         violations.push(format!("{} it does not serve again within {HEAL_MAX:?}", Check::Serving));
     }
+    if !is_as_wanted {
+        let wanted = cluster.wanted();
+        let what = format!("its members are not {wanted:?} within {HEAL_MAX:?}");
+        violations.push(format!("{} {what}", Check::Serving));
+    }
     if !settled {
         violations.push(format!("{} its servers do not agree within {HEAL_MAX:?}", Check::Serving));
     }
-    if let Some(up) = cluster.all().first().and_then(|server| cluster.up(*server)) {
+    if let Some(up) = cluster.wanted().keys().next().and_then(|server| cluster.up(*server)) {
         let is_open = |session| up.core.look(|state| state.session(session).is_some());
         violations.extend(cluster.history.violations(up.core.digest().0, is_open));
     }
@@ -134,7 +139,7 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
     let any = servers[chance.index(servers.len())];
     let leader = cluster.leaders().first().copied().unwrap_or(any);
     let victim = if chance.percent(40) { leader } else { any };
-    match chance.below(13) {
+    match chance.below(16) {
         0..3 => {
             let was_up = cluster.up(victim).is_some();
             cluster.crash(victim);
@@ -161,7 +166,7 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
             format!("the disk of {victim} fails")
         }
         10 => {
-            heal(cluster).await;
+            heal(cluster, chance).await;
             cluster.history.set_calm(true);
             sleep(CALM).await;
             if chance.percent(50) && cluster.wipe(victim, chance).await {
@@ -173,6 +178,7 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
             let stopped = timeout(Duration::from_secs(10), cluster.stop(victim)).await;
             format!("stop of {victim}, {}", if stopped.is_ok() { "done" } else { "hangs" })
         }
+        12..15 => cluster.change_members(chance).await,
         _ => {
             let Some(up) = cluster.up(victim) else { return format!("{victim} is down") };
             let handed = timeout(Duration::from_secs(5), up.log.hand_over(None)).await;
@@ -203,8 +209,8 @@ fn cut_links(cluster: &Cluster, chance: &Chance, victim: i64) -> String {
     said
 }
 
-/// Ends all faults.
-async fn heal(cluster: &Arc<Cluster>) {
+/// Ends all faults; whether the members are then as they are wanted.
+async fn heal(cluster: &Arc<Cluster>, chance: &Chance) -> bool {
     cluster.cut(BTreeSet::new());
     for server in cluster.all() {
         cluster.mend_disk(server);
@@ -214,6 +220,7 @@ async fn heal(cluster: &Arc<Cluster>) {
     for server in cluster.all() {
         cluster.start(server).await;
     }
+    timeout(HEAL_MAX, cluster.see_to_members(chance)).await.is_ok()
 }
 
 async fn until(condition: impl Fn() -> bool) -> bool {

@@ -169,7 +169,7 @@ impl Client {
             if closes || self.chance.percent(2) {
                 return Ok(());
             }
-            let rest = self.chance.millis(0..60);
+            let rest = self.chance.millis(0..90);
             self.listen(&mut wire, rest).await?;
             if self.chance.percent(1) {
                 let rest = self.chance.millis(1000..4000);

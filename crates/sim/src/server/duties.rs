@@ -35,7 +35,7 @@ impl Up {
         let status = self.log.status();
         let status = status.borrow();
         let own = status.members.members.iter().find(|one| one.node == self.log.origin().node);
-        own.is_some_and(|own| own.voting)
+        own.is_some_and(|own| own.voting || !own.server.votes)
     }
 
     fn step_down(&self) {
