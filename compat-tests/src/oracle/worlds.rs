@@ -36,28 +36,36 @@ pub enum Habit {
 pub const FRAME_BYTES_MAX: usize = 4096;
 
 const EXTENDED: (&str, &str) = ("extendedTypesEnabled", "true");
+/// Once a day: containers go at no moment that a program could notice.
+const UNREAPED: (&str, &str) = ("znode.container.checkIntervalMs", "86400000");
 
 /// All worlds. Their shares are 100 % together.
 pub static WORLDS: &[World] = &[
-    World { name: "extended", settings: &[EXTENDED], servers: 1, percent: 46, habit: Habit::Usual },
+    World {
+        name: "extended",
+        settings: &[EXTENDED, UNREAPED],
+        servers: 1,
+        percent: 46,
+        habit: Habit::Usual,
+    },
     // What is switched off by default, and a reconfig that a lone server cannot do.
     World {
         name: "default",
-        settings: &[("reconfigEnabled", "true")],
+        settings: &[UNREAPED, ("reconfigEnabled", "true")],
         servers: 1,
         percent: 6,
         habit: Habit::Usual,
     },
     World {
         name: "long-frames",
-        settings: &[EXTENDED, ("jute.maxbuffer", "4096")],
+        settings: &[EXTENDED, UNREAPED, ("jute.maxbuffer", "4096")],
         servers: 1,
         percent: 6,
         habit: Habit::LongFrames,
     },
     World {
         name: "hard-quotas",
-        settings: &[EXTENDED, ("enforceQuota", "true")],
+        settings: &[EXTENDED, UNREAPED, ("enforceQuota", "true")],
         servers: 1,
         percent: 8,
         habit: Habit::HardQuotas,
@@ -66,6 +74,7 @@ pub static WORLDS: &[World] = &[
         name: "local-sessions",
         settings: &[
             EXTENDED,
+            UNREAPED,
             ("localSessionsEnabled", "true"),
             ("localSessionsUpgradingEnabled", "true"),
         ],
@@ -75,14 +84,19 @@ pub static WORLDS: &[World] = &[
     },
     World {
         name: "no-access-checks",
-        settings: &[EXTENDED, ("skipACL", "yes")],
+        settings: &[EXTENDED, UNREAPED, ("skipACL", "yes")],
         servers: 1,
         percent: 4,
         habit: Habit::Usual,
     },
     World {
         name: "enforced-auth",
-        settings: &[EXTENDED, ("enforce.auth.enabled", "true"), ("enforce.auth.schemes", "digest")],
+        settings: &[
+            EXTENDED,
+            UNREAPED,
+            ("enforce.auth.enabled", "true"),
+            ("enforce.auth.schemes", "digest"),
+        ],
         servers: 1,
         percent: 4,
         habit: Habit::Authenticates,
@@ -101,7 +115,7 @@ pub static WORLDS: &[World] = &[
     },
     World {
         name: "ensemble",
-        settings: &[EXTENDED, ("reconfigEnabled", "true")],
+        settings: &[EXTENDED, UNREAPED, ("reconfigEnabled", "true")],
         servers: 3,
         percent: 14,
         habit: Habit::Usual,
@@ -110,6 +124,7 @@ pub static WORLDS: &[World] = &[
         name: "ensemble-local-sessions",
         settings: &[
             EXTENDED,
+            UNREAPED,
             ("localSessionsEnabled", "true"),
             ("localSessionsUpgradingEnabled", "true"),
         ],

@@ -33,6 +33,7 @@ pub fn program(world: &World, seed: u64, steps: usize) -> Program {
     for _ in 0..count {
         generator.open_new();
     }
+    generator.plant();
     while generator.steps.len() < steps {
         generator.grow();
     }
@@ -59,6 +60,16 @@ struct Client {
 }
 
 impl Generator<'_> {
+    /// Makes most of the znodes that requests are about, so that more of them succeed.
+    fn plant(&mut self) {
+        for path in ["/a", "/b", "/a/x", "/a/y", "/b/x", "/a/x/d"] {
+            if self.random.percent(80) {
+                let client = self.random.below(self.clients.len());
+                self.ask(client, request("create").with("path", text(path)));
+            }
+        }
+    }
+
     fn grow(&mut self) {
         let client = self.random.below(self.clients.len());
         match self.random.below(1000) {

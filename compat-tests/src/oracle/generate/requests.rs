@@ -34,8 +34,8 @@ const TTL_MS_MAX: i64 = (1 << 40) - 1;
 impl Generator<'_> {
     pub(super) fn request(&mut self) -> Request {
         let mut made = match self.random.below(100) {
-            0..=24 => self.create(),
-            25..=36 => self.filled("delete"),
+            0..=29 => self.create(),
+            30..=36 => self.filled("delete"),
             37..=48 => self.filled("setData"),
             49..=52 => self.filled("setACL"),
             53..=63 => self.multi(),

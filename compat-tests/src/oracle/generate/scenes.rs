@@ -169,6 +169,8 @@ impl Generator<'_> {
         let end = if stays { Action::Eof } else { Action::Drop };
         self.steps.push(Step { connection: silent.clone(), action: end });
         self.push_as(client, Action::Event);
+        // The other ephemeral's event, if it is watched, before anything else happens.
+        self.push_as(client, Action::Request(request("ping")));
         if self.random.percent(50) {
             let again = self.new_name();
             let session = Some(silent);
