@@ -64,7 +64,6 @@ final class Presence {
         provider.start();
         new DistributedBarrier(one, "/barrier").setBarrier();
         wait(() -> new DistributedBarrier(two, "/barrier").waitOnBarrier());
-        wait(() -> new DistributedDoubleBarrier(two, "/double", 2).enter());
         holds();
     }
 
@@ -144,8 +143,15 @@ final class Presence {
     private void barriers() throws Exception {
         require(waiting.stream().noneMatch(CompletableFuture::isDone), "a barrier was open");
         new DistributedBarrier(one, "/barrier").removeBarrier();
+        // It gives up when its connection breaks, and so is not asked to wait for a death.
+        DistributedDoubleBarrier theirs = new DistributedDoubleBarrier(two, "/double", 2);
+        wait(() -> {
+            theirs.enter();
+            theirs.leave();
+        });
         DistributedDoubleBarrier mine = new DistributedDoubleBarrier(one, "/double", 2);
-        require(mine.enter(PATIENCE_SECONDS, TimeUnit.SECONDS), "the other came");
+        require(mine.enter(PATIENCE_SECONDS, TimeUnit.SECONDS), "the other did not come");
+        require(mine.leave(PATIENCE_SECONDS, TimeUnit.SECONDS), "the other did not leave");
         for (CompletableFuture<?> one : waiting) {
             one.get(PATIENCE_SECONDS, TimeUnit.SECONDS);
         }
