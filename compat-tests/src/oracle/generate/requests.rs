@@ -72,9 +72,9 @@ impl Generator<'_> {
             &["create", "create", "create2", "createContainer", "createTTL"]
         };
         match self.random.pick(names) {
-            // Flags that do not fit a container are taken for something else on purpose.
+            // Sequential flags are refused on purpose.
             "createContainer" => {
-                let flags = self.random.pick(&[4, 4, 4, 4, 5, 7, -1]);
+                let flags = self.random.pick(&[4, 4, 4, 4, 0, 1, 5, 7, -1]);
                 self.filled("createContainer").with("flags", Arg::Int(flags))
             }
             "createTTL" => {
@@ -93,7 +93,9 @@ impl Generator<'_> {
                 self.perhaps_sequential(made, flags).with("ttl", Arg::Long(ttl))
             }
             name => {
-                let flags = self.random.pick(&[0, 0, 0, 0, 1, 1, 2, 3, 5, 9, -1]);
+                // Within a multi the last makes a container, which would be reaped.
+                let some = if waits { 11 } else { 12 };
+                let flags = self.random.pick(&[0, 0, 0, 0, 1, 1, 2, 3, 5, 9, -1, 4][..some]);
                 let made = self.filled(name).with("flags", Arg::Int(flags));
                 self.perhaps_sequential(made, flags)
             }

@@ -1,8 +1,8 @@
 //! Create flags: what kind of znode a create makes, for each of the operations that can.
 //!
-//! ZooKeeper has four create operations and seven flags, and its clients use only the
-//! combinations that match. The others are refused as bad arguments where ZooKeeper does
-//! something odd with them, except where what it does is harmless.
+//! ZooKeeper has four create operations and seven flags, and most clients use only the
+//! combinations that match. The others do what they do there, but for two that are refused as
+//! bad arguments: see the notes.
 
 use tree::{AclEntry, CreateMode, Op, Reject};
 
@@ -84,10 +84,11 @@ impl<'a> Create<'a> {
         }
         let mode = match flags {
             None => Err(Reject::BadArguments),
-            // Compat(create-flags): within a multi, createTTL makes what the flags say.
-            Some(Flags::Plain(mode)) if is_ttl => Ok(mode),
-            Some(Flags::Container) if is_ttl => Ok(CreateMode::Container),
-            Some(flags) => self.mode(flags, settings),
+            // Compat(create-flags): within a multi the flags say what is made, whatever the
+            // operation.
+            Some(Flags::Plain(mode)) => Ok(mode),
+            Some(Flags::Container) => Ok(CreateMode::Container),
+            Some(flags @ Flags::Ttl { .. }) => self.mode(flags, settings),
         };
         let shape = match (flags, self.kind) {
             (Some(Flags::Plain(_)), CreateKind::Create | CreateKind::Ttl { .. }) => {
@@ -103,16 +104,19 @@ impl<'a> Create<'a> {
         Some((op, shape))
     }
 
-    /// The mode that operation and flags make together.
+    /// The mode that operation and flags make together, outside of a multi.
     const fn mode(&self, flags: Flags, settings: &Settings) -> Result<CreateMode, Reject> {
         match (flags, self.kind) {
             (Flags::Ttl { .. }, _) if !settings.extended_types => Err(Reject::Unimplemented),
             (Flags::Plain(mode), CreateKind::Create | CreateKind::Create2) => Ok(mode),
-            // Compat(create-flags): ZooKeeper makes a plain znode of a container flag that comes by
-            // `create`; the client asked for a container and gets one.
+            // Compat(create-flags): only `createContainer` makes containers, and it makes nothing
+            // else, whatever the flags say.
+            (Flags::Container, CreateKind::Create | CreateKind::Create2) => {
+                Ok(CreateMode::Persistent)
+            }
             (
-                Flags::Container,
-                CreateKind::Create | CreateKind::Create2 | CreateKind::Container,
+                Flags::Container | Flags::Plain(CreateMode::Persistent | CreateMode::Ephemeral),
+                CreateKind::Container,
             ) => Ok(CreateMode::Container),
             (Flags::Ttl { sequential: false }, CreateKind::Ttl { ttl_ms }) => {
                 Ok(CreateMode::PersistentWithTtl { ttl_ms })
@@ -120,8 +124,9 @@ impl<'a> Create<'a> {
             (Flags::Ttl { sequential: true }, CreateKind::Ttl { ttl_ms }) => {
                 Ok(CreateMode::PersistentSequentialWithTtl { ttl_ms })
             }
-            // Compat(create-flags): ZooKeeper makes a container of a plain flag that comes by
-            // `createContainer`, and crashes on a negative time to live by `createTTL`.
+            // Compat(create-flags): ZooKeeper makes a sequential container of a sequential flag
+            // that comes by `createContainer`, and crashes on a negative time to live by
+            // `createTTL` with other flags.
             (Flags::Plain(_), CreateKind::Container | CreateKind::Ttl { .. })
             | (Flags::Container, CreateKind::Ttl { .. })
             | (
