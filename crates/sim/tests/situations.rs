@@ -1,22 +1,44 @@
-//! What must be met often enough to count as tried: the checks of these would hold as well if
+//! What must be met now and then to count as tried: the checks of these would hold as well if
 //! they never happened. No seed here stands for one fault: every change of the simulation makes
 //! other runs of them, so that what a seed found has a test where its fault was.
 
-use sim::{Plan, run};
+use sim::{Outcome, Plan, run};
+
+/// The rarest, an attachment that comes too late, is met in one run of twelve.
+const SEEDS_MAX: u64 = 150;
+
+#[derive(Debug, Default)]
+struct Met {
+    moved: u64,
+    late: u64,
+    changed: usize,
+    restored: u64,
+}
+
+impl Met {
+    fn add(&mut self, outcome: &Outcome) {
+        let counts = outcome.counts;
+        self.moved += counts.moves.done - counts.moves.unguarded;
+        self.late += counts.moves.refused;
+        self.changed += counts.members;
+        self.restored += counts.restored;
+    }
+
+    fn is_enough(&self) -> bool {
+        self.moved > 100 && self.late > 0 && self.changed > 50 && self.restored > 10
+    }
+}
 
 #[test]
 fn sessions_move_late_members_change_and_checkpoints_are_sent() {
-    let (mut moved, mut late, mut changed, mut restored) = (0, 0, 0, 0);
-    for seed in 2001..=2012 {
+    let mut met = Met::default();
+    for seed in 2001..2001 + SEEDS_MAX {
         let outcome = run(Plan::usual(seed));
         assert_eq!(outcome.violations, Vec::<String>::new(), "seed {seed}: {outcome:#?}");
-        moved += outcome.counts.moves.done - outcome.counts.moves.unguarded;
-        late += outcome.counts.moves.refused;
-        changed += outcome.counts.members;
-        restored += outcome.counts.restored;
+        met.add(&outcome);
+        if met.is_enough() {
+            return;
+        }
     }
-    assert!(moved > 100, "{moved} sessions moved");
-    assert!(late > 0, "no attachment came too late");
-    assert!(changed > 50, "{changed} changes of the members");
-    assert!(restored > 10, "{restored} checkpoints were sent");
+    panic!("{met:?} in {SEEDS_MAX} runs");
 }
