@@ -32,7 +32,8 @@ pub fn rewrite(document: &str, tally: &Tally) -> Result<String, TableError> {
 pub fn listed(document: &str) -> Result<Vec<String>, TableError> {
     let (_, rest) = document.split_once(BEGIN).ok_or(TableError(BEGIN))?;
     let (table, _) = rest.split_once(END).ok_or(TableError(END))?;
-    let names = table.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+    let rows = table.lines().skip_while(|line| !line.starts_with("|---")).skip(1);
+    let names = rows.filter_map(|row| row.strip_prefix("| ")?.split(" |").next());
     Ok(names.map(str::to_owned).collect())
 }
 
@@ -51,7 +52,7 @@ pub fn table(tally: &Tally) -> String {
         let outcomes = tally.of(name);
         let _ = writeln!(
             text,
-            "| `{name}` | {} | {} | {} | {} |",
+            "| {name} | {} | {} | {} | {} |",
             thousands(outcomes.total()),
             thousands(outcomes.succeeded()),
             refusals(&outcomes),
@@ -120,7 +121,7 @@ mod tests {
         let document = format!("before\n{BEGIN}\nold\n{END}\nafter\n");
         let written = rewrite(&document, &tally).unwrap();
         assert!(written.starts_with("before\n") && written.ends_with("\nafter\n"));
-        assert!(written.contains("| `create` | 2 | 1 | NodeExists 1 |"));
+        assert!(written.contains("| create | 2 | 1 | NodeExists 1 |"));
         assert_eq!(listed(&written).unwrap(), names());
         assert_eq!(rewrite(&written, &tally).unwrap(), written);
     }
