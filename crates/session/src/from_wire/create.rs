@@ -84,11 +84,11 @@ impl<'a> Create<'a> {
         }
         let mode = match flags {
             None => Err(Reject::BadArguments),
-            // Compat(create-flags): within a multi the flags say what is made, whatever the
-            // operation.
-            Some(Flags::Plain(mode)) => Ok(mode),
+            // Compat(create-flags): within a multi every operation makes a container when the
+            // flags say so, and createTTL whatever they say.
             Some(Flags::Container) => Ok(CreateMode::Container),
-            Some(flags @ Flags::Ttl { .. }) => self.mode(flags, settings),
+            Some(Flags::Plain(mode)) if is_ttl => Ok(mode),
+            Some(flags) => self.mode(flags, settings),
         };
         let shape = match (flags, self.kind) {
             (Some(Flags::Plain(_)), CreateKind::Create | CreateKind::Ttl { .. }) => {
