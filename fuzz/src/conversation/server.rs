@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, VecDeque};
 use bytes::{Bytes, BytesMut};
 use proto::ConnectRequest;
 use session::{
-    Action, After, Asker, Attaching, AuthConfig, Delivery, Local, Reader, Refusal, SessionIds, Settings,
-    WatchTable, answer_local, former_owner, from_wire,
+    Action, After, Asker, Attaching, AuthConfig, Delivery, Local, Reader, Refusal, SessionIds,
+    Settings, WatchTable, answer_local, former_owner, from_wire,
     handshake::{Decision, Known, Offer, TimeoutRange, Welcome, decide, put_rejection},
     lane::{OUT_HIGH_WATER, Phase},
     refuse, session_password, to_wire,
