@@ -150,13 +150,14 @@ impl Server {
         if self.connections[at].lane.out_bytes() >= OUT_HIGH_WATER {
             self.collect(client);
         }
-        // Before its session is there, nothing is taken; writes wait for syncs, and reconfigs
-        // for all.
+        // Before its session is there, nothing is taken; writes wait for syncs, and for the
+        // client to read, and reconfigs for all.
         let lane = &self.connections[at].lane;
         let writes = matches!(parsed.action, Action::Write { .. } | Action::Reconfig(_));
         let fresh = lane.phase() == Phase::Fresh;
-        if fresh || (writes && (lane.awaits_barrier() || lane.awaits_reconfig())) {
+        if fresh || (writes && !lane.takes_writes()) {
             self.settle();
+            self.collect(client);
         }
         if self.connections[at].is_ending() {
             return;
