@@ -50,7 +50,7 @@ pub(crate) struct Core {
     pub(crate) liveness: Liveness,
     /// Own commands on their way through the log, oldest first.
     awaiting: Mutex<VecDeque<Awaiting>>,
-    /// Own attachments among them.
+    /// Own attachments among them, and the openings of sessions.
     attaching: Mutex<Attaching>,
     /// How many requests are in [`Self::awaiting`]; read by every connection.
     outstanding: AtomicUsize,
@@ -148,14 +148,14 @@ impl Core {
         self.outstanding.load(Ordering::Relaxed)
     }
 
-    /// The attachments of global sessions that are not applied yet.
+    /// The attachments of global sessions, and their openings, that are not applied yet.
     pub(crate) fn attaching(&self) -> MutexGuard<'_, Attaching> {
         self.attaching.lock()
     }
 
     /// Notes a proposed command. Called in the order of the sequence numbers.
     pub(crate) fn await_outcome(&self, command: &Command<'_>, awaiting: Awaiting) {
-        if let Op::AttachSession { .. } = command.op {
+        if gives_an_owner(&command.op) {
             self.attaching().begin(command.session, command.owner);
         }
         self.awaiting.lock().push_back(awaiting);
@@ -264,7 +264,7 @@ impl Core {
     }
 
     fn next_awaiting(&self, sequence: u64, command: &Command<'_>) -> Option<Awaiting> {
-        if let Op::AttachSession { .. } = command.op {
+        if gives_an_owner(&command.op) {
             self.attaching().end(command.session, command.owner);
         }
         let mut awaiting = self.awaiting.lock();
@@ -343,6 +343,12 @@ impl Core {
             link.drop_silently();
         }
     }
+}
+
+/// Whether a command makes its connection the owner of its session: a client that comes again
+/// meanwhile follows that one.
+const fn gives_an_owner(op: &Op<'_>) -> bool {
+    matches!(op, Op::OpenSession { .. } | Op::AttachSession { .. })
 }
 
 /// The connections of this server while an outcome is published.

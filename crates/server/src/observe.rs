@@ -35,6 +35,8 @@ impl ServerObserved for Service {
             (watches.total() as u64, watches.data_summary())
         };
         let monotonic_ms = core.clock.monotonic_ms();
+        // Locked before the state, as everywhere.
+        let local_sessions = self.local_sessions.lock().len() as u64;
         let state = core.read();
         Overview {
             serving: self.serving() != Serving::Nobody,
@@ -49,7 +51,7 @@ impl ServerObserved for Service {
             ephemerals: state.ephemerals_count() as u64,
             data_bytes: state.approximate_data_size(),
             sessions: state.session_count() as u64,
-            local_sessions: self.local_sessions.lock().len() as u64,
+            local_sessions,
             watches,
             data_watches,
             ensemble: self.ensemble.as_ref().map(|ensemble| ensemble.overview(&core.metrics)),
@@ -110,8 +112,9 @@ impl ServerObserved for Service {
     }
 
     fn connections(&self) -> Vec<ConnectionView> {
-        let state = self.core.read();
+        // In this order, as everywhere.
         let local = self.local_sessions.lock();
+        let state = self.core.read();
         let view = |link: &Link| {
             let session = link.session();
             let global_ms = || state.session(session).map_or(0, |record| record.timeout_ms);

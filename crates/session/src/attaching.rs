@@ -16,7 +16,8 @@ pub struct Attaching {
 }
 
 impl Attaching {
-    /// An attachment to the connection `by` is proposed, behind all that were before.
+    /// An attachment to the connection `by` is proposed, behind all that were before; or the
+    /// opening of a session, which may have been a local one that its client knows.
     pub fn begin(&mut self, session: SessionId, by: Owner) {
         self.newest.insert(session, by);
     }

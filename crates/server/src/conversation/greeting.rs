@@ -23,15 +23,16 @@ impl Conversation {
         let request = ConnectRequest::decode(frame)?;
         self.last_request = (OpCode::CreateSession.code(), 0);
         let session = SessionId(request.session_id);
+        let service = Arc::clone(&self.service);
+        // Held until the session is this connection's, if it is a local one. Who is served is
+        // looked at under the lock: it changes before the sessions of a former service go. So is
+        // whose the session is: a local one that becomes global is first under way, then gone.
+        let mut sessions = service.local_sessions.lock();
         let under_way = core.attaching().newest(session);
         let (applied, owner) = {
             let state = core.read();
             (state.last_zxid(), state.session(session).map(|session| session.owner))
         };
-        let service = Arc::clone(&self.service);
-        // Held until the session is this connection's, if it is a local one. Who is served is
-        // looked at under the lock: it changes before the sessions of a former service go.
-        let mut sessions = service.local_sessions.lock();
         let read_only = match service.serving() {
             Serving::Nobody => return Err(ProtocolError::NotServing),
             Serving::Readers => true,
