@@ -26,6 +26,10 @@ impl State {
                 Err(reject) => {
                     self.undo_changes();
                     changes.clear();
+                    // Compat(quota-unreadable): it is a fault of the multi as a whole.
+                    if reject == Reject::Marshalling {
+                        return Err(reject);
+                    }
                     return failed(index, ops.len(), reject);
                 }
             }

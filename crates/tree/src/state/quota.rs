@@ -80,13 +80,13 @@ impl State {
     /// Rejects what would exceed a hard limit. Soft limits are only logged, by others.
     pub(crate) fn check_quota(&self, path: &str, bytes: i64, count: i64) -> Result<(), Reject> {
         let Some(limited) = self.quotas.deepest(path) else { return Ok(()) };
-        let texts = (self.quota_text(limited, LIMITS), self.quota_text(limited, STATS));
-        let (Some(limits), Some(stats)) = texts else { return Ok(()) };
+        let Some(limits) = self.quota_text(limited, LIMITS) else { return Ok(()) };
         if !Track::is_well_formed(limits) {
             // Compat(quota-unreadable): limits that cannot be read are a fault of the request that
-            // meets them.
+            // meets them, whether or not anything is counted.
             return Err(Reject::Marshalling);
         }
+        let Some(stats) = self.quota_text(limited, STATS) else { return Ok(()) };
         let (limits, stats) = (Track::parse(limits), Track::parse(stats));
         let exceeds = |more: i64, hard: &str, counted: &str| {
             let limit = limits.get(hard);
