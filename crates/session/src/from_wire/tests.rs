@@ -98,7 +98,7 @@ fn every_operation() {
         16: rejected: ReconfigDisabled
         17: CheckWatches { path: "/a", kind: Any }
         18: RemoveWatches { path: "/a", kind: Any }
-        19: rejected: BadArguments
+        19: Create { path: "/a", data: Some([120]), acl: Some([AclEntry { perms: Permissions(31), scheme: "world", id: "anyone" }]), mode: Container } -> PathAndStat
         20: refused: Unimplemented, Fixed(-1), Close
         21: rejected: Unimplemented
         22: MultiRead(MultiRead { reads: [Read { query: GetData { path: "/a" }, watch: None, stat: Sent }], fails_at_end: false })
@@ -336,7 +336,7 @@ fn create_flags() {
         create 1: Ephemeral -> Path | Ephemeral -> Multi([Create])
         create 2: PersistentSequential -> Path | PersistentSequential -> Multi([Create])
         create 3: EphemeralSequential -> Path | EphemeralSequential -> Multi([Create])
-        create 4: Container -> Path | Container -> Multi([Create2])
+        create 4: Persistent -> Path | Container -> Multi([Create2])
         create 5: rejected: BadArguments | rejected: Marshalling
         create 6: rejected: BadArguments | rejected: Marshalling
         create 7: rejected: BadArguments | rejected: Marshalling
@@ -345,13 +345,13 @@ fn create_flags() {
         create2 1: Ephemeral -> PathAndStat | Ephemeral -> Multi([Create2])
         create2 2: PersistentSequential -> PathAndStat | PersistentSequential -> Multi([Create2])
         create2 3: EphemeralSequential -> PathAndStat | EphemeralSequential -> Multi([Create2])
-        create2 4: Container -> PathAndStat | Container -> Multi([Create2])
+        create2 4: Persistent -> PathAndStat | Container -> Multi([Create2])
         create2 5: rejected: BadArguments | rejected: Marshalling
         create2 6: rejected: BadArguments | rejected: Marshalling
         create2 7: rejected: BadArguments | rejected: Marshalling
         createContainer -1: rejected: BadArguments | rejected: Marshalling
-        createContainer 0: rejected: BadArguments | [Reject(BadArguments)] -> Multi([Create2])
-        createContainer 1: rejected: BadArguments | [Reject(BadArguments)] -> Multi([Create2])
+        createContainer 0: Container -> PathAndStat | Container -> Multi([Create2])
+        createContainer 1: Container -> PathAndStat | Container -> Multi([Create2])
         createContainer 2: rejected: BadArguments | [Reject(BadArguments)] -> Multi([Create2])
         createContainer 3: rejected: BadArguments | [Reject(BadArguments)] -> Multi([Create2])
         createContainer 4: Container -> PathAndStat | Container -> Multi([Create2])
