@@ -17,6 +17,8 @@ use compat_tests::writer::{create_ephemeral, owner};
 
 const SESSION_MS: i32 = 10_000;
 const WITHIN: Duration = Duration::from_secs(60);
+/// How often a condition is looked at again.
+const POLL_EVERY: Duration = Duration::from_millis(20);
 const EPHEMERAL_ON_LOCAL_SESSION: i32 = -120;
 const SESSION_EXPIRED: i32 = -112;
 const NO_AUTH: i32 = -102;
@@ -124,9 +126,20 @@ fn zxid(ensemble: &Ensemble, index: usize) -> String {
     srvr.lines().find(|line| line.starts_with("Zxid: ")).unwrap().to_owned()
 }
 
+/// Waits until all servers show the members of the beginning, which takes a zxid here.
+fn wait_for_members(ensemble: &Ensemble) {
+    let deadline = Instant::now() + WITHIN;
+    let shows_none = |index| zxid(ensemble, index).ends_with("00000000");
+    while ensemble.software() == Software::Rookery && (0..ensemble.len()).any(shows_none) {
+        assert!(Instant::now() < deadline, "the members are not shown: {}", ensemble.outputs());
+        thread::sleep(POLL_EVERY);
+    }
+}
+
 #[test]
 fn it_comes_and_goes_without_a_write() {
     let (ensemble, [leader, follower, _]) = ensemble("true");
+    wait_for_members(&ensemble);
     for index in [leader, follower] {
         let before = zxid(&ensemble, index);
         let mut session = open(&ensemble, index);
