@@ -1,7 +1,7 @@
 //! What clients do wrong, on purpose or not, must cost nobody else anything; what the disk
 //! does wrong must be said and must lose nothing.
 //!
-//! Pitfalls 19, 20, M21. Tests of input also run against ZooKeeper
+//! Tests of input also run against ZooKeeper
 //! (`COMPAT_SERVER=zookeeper`), where it promises the same.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]

@@ -1,6 +1,6 @@
 //! The four letter words say the same on both servers, but for numbers, ids and dates.
 //!
-//! `COMPAT_SERVER=zookeeper` compares ZooKeeper with itself. Pitfalls 55, M18, M19, M20.
+//! `COMPAT_SERVER=zookeeper` compares ZooKeeper with itself.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
@@ -13,7 +13,7 @@ use compat_tests::raw::{Handshake, Incoming, RawConnection, Writer};
 
 const WITHIN: Duration = Duration::from_secs(15);
 
-/// What dashboards and checks read from `mntr` (pitfall M20), `zk_` left out.
+/// What dashboards and checks read from `mntr`, `zk_` left out.
 const MNTR_KEYS: &[&str] = &[
     "version",
     "server_state",
@@ -194,7 +194,7 @@ fn words_say_the_same() {
     both.say_the_same("dirs", numbers);
 }
 
-/// Pitfall 55, M20: the lines that monitoring reads, in the form that it reads.
+/// The lines that monitoring reads, in the form that it reads.
 #[test]
 fn mntr_has_what_monitoring_reads() {
     for software in BTreeSet::from([0, 1]).into_iter().map(|index| match index {

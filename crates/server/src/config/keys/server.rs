@@ -92,7 +92,12 @@ pub(super) const LIMITS: &[Key] = &[
         "1000",
         "writes on their way; beyond it, no more is read from clients that wait for one",
     ),
-    honoured("jute.maxbuffer", Text, "1048575", "longest request, in bytes"),
+    honoured(
+        "jute.maxbuffer",
+        Text,
+        "1048575",
+        "longest request, in bytes; in an ensemble at most 33554432, or the server does not start",
+    ),
     meaningless("jute.maxbuffer.extrasize", Text, "what a request grows by in the log is taken"),
     ignored("largeRequestMaxBytes", Text, "a request is bounded by jute.maxbuffer alone"),
     ignored("largeRequestThreshold", Text, "a request is bounded by jute.maxbuffer alone"),
