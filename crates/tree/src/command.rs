@@ -61,6 +61,10 @@ impl CommandFlags {
     pub const SCHEME_X509: Self = Self(1 << 4);
     /// The session is a local one: only the proposer knows it, and vouches for it.
     pub const LOCAL_SESSION: Self = Self(1 << 5);
+    /// Beside [`Self::ENFORCE_QUOTA`]: limits that cannot be read fail a request also where
+    /// nothing is counted. Entries written before there was this flag do not have it, and are
+    /// applied as they were then.
+    pub const JUDGE_LIMITS: Self = Self(1 << 6);
 
     /// Whether every bit of `other` is set here.
     pub const fn contains(self, other: Self) -> bool {
@@ -71,6 +75,12 @@ impl CommandFlags {
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
+    }
+
+    /// Those that are not in `other`.
+    #[must_use]
+    pub const fn without(self, other: Self) -> Self {
+        Self(self.0 & !other.0)
     }
 }
 

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use bytes::{Bytes, BytesMut};
-use tree::{Batch, Former, Op};
+use tree::{Batch, Command, CommandFlags, Former, Op};
 
 use super::{begin_entry, decode, encode_command, end_entry, join_entries};
 
@@ -25,10 +25,15 @@ pub(crate) fn readable_by(version: i32, entry: &Bytes) -> Cow<'_, Bytes> {
 }
 
 fn is_newer(batch: &Batch<'_>) -> bool {
-    let is_newer = |op: &Op<'_>| {
-        matches!(op, Op::AttachSession { former: Former::Owner(_) | Former::Unknown, .. })
+    let is_newer = |command: &Command<'_>| {
+        let judges = command.flags.contains(CommandFlags::JUDGE_LIMITS);
+        judges
+            || matches!(
+                command.op,
+                Op::AttachSession { former: Former::Owner(_) | Former::Unknown, .. }
+            )
     };
-    batch.commands.iter().any(|command| is_newer(&command.op))
+    batch.commands.iter().any(is_newer)
 }
 
 fn rewrite(batches: Vec<Batch<'_>>) -> Bytes {
@@ -40,6 +45,7 @@ fn rewrite(batches: Vec<Batch<'_>>) -> Bytes {
             if let Op::AttachSession { former, .. } = &mut command.op {
                 *former = Former::Anybody;
             }
+            command.flags = command.flags.without(CommandFlags::JUDGE_LIMITS);
             encode_command(&command, &mut out);
             commands += 1;
         }

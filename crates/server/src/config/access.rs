@@ -12,7 +12,10 @@ pub(super) fn settings(raw: &RawConfig, digest_enabled: bool) -> Settings {
     };
     let flags = [
         (raw.text("skipACL") == Some("yes"), CommandFlags::SKIP_ACL),
-        (raw.flag("enforceQuota", false), CommandFlags::ENFORCE_QUOTA),
+        (
+            raw.flag("enforceQuota", false),
+            CommandFlags::ENFORCE_QUOTA.with(CommandFlags::JUDGE_LIMITS),
+        ),
         (digest_enabled, CommandFlags::SCHEME_DIGEST),
         (configured(".SASLAuthenticationProvider"), CommandFlags::SCHEME_SASL),
         (configured(".X509AuthenticationProvider"), CommandFlags::SCHEME_X509),

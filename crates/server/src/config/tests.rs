@@ -236,6 +236,7 @@ fn settings_reach_the_parts_that_honour_them() {
     let flags = config.settings.command_flags;
     assert!(flags.contains(tree::CommandFlags::SKIP_ACL));
     assert!(flags.contains(tree::CommandFlags::ENFORCE_QUOTA));
+    assert!(flags.contains(tree::CommandFlags::JUDGE_LIMITS));
     assert!(config.settings.extended_types);
     assert!(config.four_letter.allows("isro"));
     assert_eq!(config.max_connections_per_address, 0);

@@ -79,7 +79,7 @@ impl State {
         }
         if request.flags.contains(CommandFlags::ENFORCE_QUOTA) {
             let bytes = i64::try_from(data.map_or(0, <[u8]>::len)).unwrap_or(i64::MAX);
-            self.check_quota(path, bytes, 1)?;
+            self.check_quota(request.flags, path, bytes, 1)?;
         }
         Ok(())
     }

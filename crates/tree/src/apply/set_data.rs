@@ -26,7 +26,8 @@ impl State {
         let (len, former_len) = (data.map_or(0, <[u8]>::len), slot.body.data_or_empty().len());
         if request.flags.contains(CommandFlags::ENFORCE_QUOTA) {
             let signed = |len: usize| i64::try_from(len).unwrap_or(i64::MAX);
-            self.check_quota(path, signed(len) - signed(former_len), 0)?;
+            let more = signed(len) - signed(former_len);
+            self.check_quota(request.flags, path, more, 0)?;
         }
         check_version(version, slot.fields.version)?;
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::State;
-use crate::{outcome::Reject, path};
+use crate::{command::CommandFlags, outcome::Reject, path};
 
 /// The name of a quota's limits.
 pub(super) const LIMITS: &str = "zookeeper_limits";
@@ -78,15 +78,23 @@ impl State {
     }
 
     /// Rejects what would exceed a hard limit. Soft limits are only logged, by others.
-    pub(crate) fn check_quota(&self, path: &str, bytes: i64, count: i64) -> Result<(), Reject> {
+    pub(crate) fn check_quota(
+        &self,
+        flags: CommandFlags,
+        path: &str,
+        bytes: i64,
+        count: i64,
+    ) -> Result<(), Reject> {
         let Some(limited) = self.quotas.deepest(path) else { return Ok(()) };
         let Some(limits) = self.quota_text(limited, LIMITS) else { return Ok(()) };
-        if !Track::is_well_formed(limits) {
+        let stats = self.quota_text(limited, STATS);
+        let judged = stats.is_some() || flags.contains(CommandFlags::JUDGE_LIMITS);
+        if judged && !Track::is_well_formed(limits) {
             // Compat(quota-unreadable): limits that cannot be read are a fault of the request that
             // meets them, whether or not anything is counted.
             return Err(Reject::Marshalling);
         }
-        let Some(stats) = self.quota_text(limited, STATS) else { return Ok(()) };
+        let Some(stats) = stats else { return Ok(()) };
         let (limits, stats) = (Track::parse(limits), Track::parse(stats));
         let exceeds = |more: i64, hard: &str, counted: &str| {
             let limit = limits.get(hard);

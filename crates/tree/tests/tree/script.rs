@@ -13,7 +13,7 @@
 //!   that the configuration had in decimal digits;
 //! - `get`, `stat`, `ls`, `getacl`, `count` with a PATH (`""` is the empty path), and
 //!   `ephemerals [PREFIX]`;
-//! - `time MS`, `term N`, `flags [skip] [quota] [digest] [sasl] [x509] [local]`, `due`.
+//! - `time MS`, `term N`, `flags [skip] [quota] [limits] [digest] [sasl] [x509] [local]`, `due`.
 
 use std::fmt::Write as _;
 
@@ -95,6 +95,7 @@ impl Scene {
                 let flags = names.iter().map(|name| match *name {
                     "skip" => CommandFlags::SKIP_ACL,
                     "quota" => CommandFlags::ENFORCE_QUOTA,
+                    "limits" => CommandFlags::JUDGE_LIMITS,
                     "digest" => CommandFlags::SCHEME_DIGEST,
                     "sasl" => CommandFlags::SCHEME_SASL,
                     "x509" => CommandFlags::SCHEME_X509,
