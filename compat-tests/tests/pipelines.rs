@@ -60,6 +60,30 @@ fn large_reads_between_writes_are_answered_in_turn() {
     assert!(session.is_served().unwrap());
 }
 
+/// What is read between two writes must be answered before the second is applied, and comes to
+/// more here than is kept for a client: the client was dropped, at every server.
+#[test]
+fn forty_megabytes_between_two_writes_are_answered() {
+    const MEGABYTE: usize = 1_000_000;
+    const READS: usize = 40;
+    let server = ServerProcess::start(Software::from_env(), &[]).unwrap();
+    let mut session = Session::open(server.address(), 30_000).unwrap();
+    let created = session.ask(CREATE, |out| put_create(out, "/large", &[0; MEGABYTE])).unwrap();
+    assert!(matches!(created, Answer::Reply(0, _)), "{created:?}");
+    let write =
+        |session: &mut Session, path: &str| session.frame(CREATE, |out| put_create(out, path, b""));
+    let mut frames = write(&mut session, "/before");
+    for _ in 0..READS {
+        frames.extend(get_data(&mut session));
+    }
+    frames.extend(write(&mut session, "/behind"));
+    session.connection.send(&frames).unwrap();
+    for number in 0..READS + 2 {
+        let answer = session.answer().unwrap();
+        assert!(matches!(answer, Answer::Reply(0, _)), "answer {number}: {answer:?}");
+    }
+}
+
 /// Answers that there was no room for were sent only when the client asked for more.
 #[test]
 fn large_reads_behind_a_write_come_without_another_request() {

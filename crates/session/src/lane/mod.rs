@@ -13,6 +13,7 @@
 //!
 //! The lane does no IO and knows no locks: whoever holds it moves its bytes to a socket.
 
+mod expected;
 #[cfg(test)]
 mod tests;
 
@@ -31,8 +32,8 @@ use crate::{
 };
 
 /// Deferred requests are not answered while more than this is waiting to be sent, in
-/// bytes: a client that does not read must not make the server buffer its answers. Those that
-/// stand before a write are, since they must not see it.
+/// bytes: a client that does not read must not make the server buffer its answers. Requests
+/// that a write stands behind are answered all the same, since they must not see it.
 // The fuzzer's answers are small, and should not all fit.
 pub const OUT_HIGH_WATER: usize = if cfg!(fuzzing) { 256 } else { 256 * 1024 };
 
@@ -48,6 +49,8 @@ pub struct Lane {
     writes: usize,
     /// Bytes held by the deferred frames among [`Self::owed`].
     deferred_bytes: usize,
+    /// How long the answers to those frames may become, roughly, in bytes.
+    expected_bytes: usize,
     out: BytesMut,
     identities: Identities,
     phase: Phase,
@@ -186,9 +189,9 @@ impl Lane {
     }
 
     /// Queues a request that needs no log. Returns false, taking nothing, when nothing is
-    /// owed any more: then it can be answered at once.
+    /// owed any more: then it can be answered at once. A lane that closes swallows it.
     pub fn defer(&mut self, frame: &[u8], identities: &Identities) -> bool {
-        if self.owed.is_empty() {
+        if self.owed.is_empty() && self.phase != Phase::Closing {
             return false;
         }
         self.push_frame(frame, identities, 0);
@@ -211,6 +214,10 @@ impl Lane {
     }
 
     fn push_frame(&mut self, frame: &[u8], identities: &Identities, barrier: u64) {
+        if self.phase == Phase::Closing {
+            return;
+        }
+        self.expected_bytes += expected::answer_bytes(frame);
         self.deferred_bytes += frame.len();
         let (frame, identities) = (Bytes::copy_from_slice(frame), identities.clone());
         self.owed.push_back(Owed::Frame { frame, identities, barrier });
@@ -227,8 +234,12 @@ impl Lane {
         if quiet && !self.out.is_empty() { Delivery::Ring } else { Delivery::Quiet }
     }
 
-    /// Queues a finished reply. Returns false, taking nothing, when nothing is owed.
+    /// Queues a finished reply. Returns false, taking nothing, when nothing is owed. A lane that
+    /// closes swallows it.
     pub fn append_ready(&mut self, bytes: &[u8], then: After) -> bool {
+        if self.phase == Phase::Closing {
+            return true;
+        }
         if self.owed.is_empty() {
             return false;
         }
@@ -237,13 +248,20 @@ impl Lane {
     }
 
     /// Whether a write may be expected: it must not overtake a reconfig, nor the requests that
-    /// wait for a barrier or for the client to read.
+    /// wait for a barrier or for the client to read; and what is answered before it is applied
+    /// must have room, for the client cannot read meanwhile.
     pub fn takes_writes(&self) -> bool {
-        !self.awaits_barrier() && !self.awaits_reconfig() && !self.is_runnable()
+        !self.awaits_barrier()
+            && !self.awaits_reconfig()
+            && !self.is_runnable()
+            && self.expected_bytes + self.out.len() <= expected::ANSWERS_MAX
     }
 
     /// Whether requests wait that nothing stands before: [`Self::run`] would answer them.
     pub fn is_runnable(&self) -> bool {
+        if self.phase == Phase::Closing {
+            return false;
+        }
         match self.owed.front() {
             Some(Owed::Frame { barrier, .. }) => *barrier <= self.barriers_passed,
             Some(Owed::Ready { .. }) => true,
@@ -297,7 +315,7 @@ impl Lane {
     /// as the client keeps up with reading. Those with a write behind them must be answered
     /// before it is applied, and are as long as there is room at all.
     pub fn run(&mut self, reader: &mut Reader<'_>) {
-        while self.is_runnable() && self.phase != Phase::Closing {
+        while self.is_runnable() {
             let room = if self.writes > 0 { OUT_MAX } else { OUT_HIGH_WATER };
             if self.out.len() >= room {
                 return;
@@ -305,6 +323,7 @@ impl Lane {
             let after = match self.owed.pop_front() {
                 Some(Owed::Frame { frame, identities, .. }) => {
                     self.deferred_bytes -= frame.len();
+                    self.expected_bytes -= expected::answer_bytes(&frame);
                     let asker = Asker { session: self.session(), identities: &identities };
                     answer_frame(&frame, &asker, reader, &mut self.out)
                 }
@@ -341,7 +360,8 @@ impl Lane {
         if quiet { Delivery::Ring } else { Delivery::Quiet }
     }
 
-    /// The client does not read what it asked for.
+    /// There is more for the client than is kept: events that it does not read, or answers longer
+    /// than [`Self::takes_writes`] expected.
     fn overflow(&mut self) -> Delivery {
         self.close();
         self.out = BytesMut::new();
@@ -368,6 +388,7 @@ impl Lane {
         self.phase = Phase::Closing;
         self.owed.retain(|owed| matches!(owed, Owed::Write { .. } | Owed::Welcome(_)));
         self.deferred_bytes = 0;
+        self.expected_bytes = 0;
     }
 
     fn session(&self) -> SessionId {

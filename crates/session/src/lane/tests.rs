@@ -10,6 +10,7 @@ use crate::{
 
 const CREATE: i32 = 1;
 const EXISTS: i32 = 3;
+const GET_DATA: i32 = 4;
 const SYNC: i32 = 9;
 
 struct Connection {
@@ -34,6 +35,11 @@ impl Connection {
 
     fn exists(&mut self, xid: i32) -> bool {
         let frame = Request::request(xid, EXISTS).text("/").boolean(false).0;
+        self.lane.defer(&frame, &self.identities)
+    }
+
+    fn get_data(&mut self, xid: i32) -> bool {
+        let frame = Request::request(xid, GET_DATA).text("/").boolean(false).0;
         self.lane.defer(&frame, &self.identities)
     }
 
@@ -150,6 +156,38 @@ fn no_write_is_taken_while_a_read_waits_for_the_client_to_read() {
     connection.run();
     assert_eq!(connection.replies(), [2]);
     assert!(connection.lane.takes_writes());
+}
+
+/// Forty reads of a megabyte between two writes came to more than is kept for a client, which
+/// could not read yet: it was dropped.
+#[test]
+fn no_write_is_taken_behind_more_answers_than_there_is_room_for() {
+    let mut connection = Connection::new();
+    connection.lane.expect_write(1, ReplyShape::Empty);
+    let mut reads = 0;
+    while connection.lane.takes_writes() {
+        reads += 1;
+        assert!(connection.get_data(1 + reads));
+    }
+    assert_eq!(reads, 25, "so many megabytes are more than three quarters of 32");
+    connection.apply();
+    assert!(connection.lane.takes_writes(), "all are answered");
+    assert_eq!(connection.replies(), (1..=26).collect::<Vec<_>>());
+}
+
+/// It would have been taken for one that has something to answer, for ever.
+#[test]
+fn a_closing_lane_takes_and_answers_nothing() {
+    let mut connection = Connection::new();
+    connection.lane.expect_write(1, ReplyShape::Empty);
+    assert!(connection.exists(2));
+    connection.lane.close();
+    let barrier = connection.sync(3);
+    assert!(connection.exists(4), "swallowed");
+    assert!(connection.lane.append_ready(b"a reply", After::Continue), "swallowed");
+    assert_eq!(connection.pass(barrier), Delivery::Quiet);
+    assert!(!connection.lane.is_runnable());
+    assert!(connection.replies().is_empty());
 }
 
 #[test]
