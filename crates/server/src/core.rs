@@ -4,8 +4,8 @@
 //! per entry: the tree changes, the watch table is asked, events and replies are put on
 //! the lanes, in zxid order. Reads take the same lock shared ([`Core::read`]).
 //!
-//! Lock order: state, then watch table, then local sessions, then one lane or one map of
-//! [`Links`] at a time.
+//! Lock order: local sessions, then state, then watch table, then one lane or one map of
+//! [`Links`] at a time. [`Core::attaching`] is held for nothing but itself.
 
 use std::{
     collections::VecDeque,
@@ -148,7 +148,7 @@ impl Core {
         self.outstanding.load(Ordering::Relaxed)
     }
 
-    /// The attachments of global sessions, and their openings, that are not applied yet.
+    /// The attachments and openings of sessions that are not applied yet.
     pub(crate) fn attaching(&self) -> MutexGuard<'_, Attaching> {
         self.attaching.lock()
     }
@@ -156,7 +156,7 @@ impl Core {
     /// Notes a proposed command. Called in the order of the sequence numbers.
     pub(crate) fn await_outcome(&self, command: &Command<'_>, awaiting: Awaiting) {
         if gives_an_owner(&command.op) {
-            self.attaching().begin(command.session, command.owner);
+            self.attaching().begin(command.session, command.owner, awaiting.sequence);
         }
         self.awaiting.lock().push_back(awaiting);
         self.outstanding.fetch_add(1, Ordering::Relaxed);
@@ -225,7 +225,7 @@ impl Core {
             self.outstanding.fetch_sub(1, Ordering::Relaxed);
         }
         drop(awaiting);
-        self.attaching().clear();
+        self.attaching().applied_upto(last);
         self.links.drop_all();
         last
     }

@@ -253,7 +253,7 @@ impl Server {
         };
         for command in &batch.commands {
             if let Op::AttachSession { .. } = command.op {
-                self.attaching.begin(command.session, command.owner);
+                self.attaching.begin(command.session, command.owner, self.sequence);
             }
         }
         let entry = raft_log::fuzzing::encode(&batch);

@@ -137,7 +137,7 @@ impl Core {
 
     pub(crate) fn await_outcome(&self, command: &Command<'_>, awaiting: Awaiting) {
         if let Op::AttachSession { .. } = command.op {
-            self.attaching().begin(command.session, command.owner);
+            self.attaching().begin(command.session, command.owner, awaiting.sequence);
         }
         self.awaiting.lock().push_back(awaiting);
     }
@@ -297,9 +297,9 @@ impl Machine for Core {
             let own = own.filter(|(origin, _)| *origin == self.origin);
             let own = own.map_or(0, |(_, sequence)| sequence);
             self.own.store(own, Ordering::Relaxed);
-            // What became of these is not known here.
+            // What became of those up to there is not known here.
             self.awaiting.lock().retain(|one| one.sequence > own);
-            self.attaching().clear();
+            self.attaching().applied_upto(own);
             *self.state.lock() = loaded;
             self.drop_all();
         }
