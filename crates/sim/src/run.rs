@@ -166,7 +166,9 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
             format!("the disk of {victim} fails")
         }
         10 => {
-            heal(cluster, chance).await;
+            if !heal(cluster, chance).await {
+                return "what should have become well did not, so far".to_owned();
+            }
             cluster.history.set_calm(true);
             sleep(CALM).await;
             if chance.percent(50) && cluster.wipe(victim, chance).await {

@@ -34,6 +34,7 @@ fn sessions_move_late_members_change_and_checkpoints_are_sent() {
     let mut met = Met::default();
     for seed in 2001..2001 + SEEDS_MAX {
         let outcome = run(Plan::usual(seed));
+        // Whether `cargo xtask sim --seed` repeats it depends on how this test was built.
         assert_eq!(outcome.violations, Vec::<String>::new(), "seed {seed}: {outcome:#?}");
         met.add(&outcome);
         if met.is_enough() {
