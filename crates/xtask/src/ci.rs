@@ -23,7 +23,8 @@ const STEPS: &[&[&str]] = &[
         "--features=fault-points",
         "--bin=rookery-faults",
     ],
-    &["test", "--workspace", "--release", "--locked"],
+    // All of them, whichever fails: one run tells everything.
+    &["test", "--workspace", "--release", "--locked", "--no-fail-fast"],
 ];
 
 /// Seeds of the simulation: some three minutes.
