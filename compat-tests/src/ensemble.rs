@@ -20,6 +20,18 @@ use crate::oracle::process::{
 /// How often a condition is looked at again.
 const POLL_EVERY: Duration = Duration::from_millis(20);
 
+/// What makes servers keep their clients for longer than an election takes on the busiest
+/// machine, and lets sessions last for longer than any test is silent.
+const PATIENT: [(&str, &str); 3] =
+    [("tickTime", "1000"), ("minSessionTimeout", "15000"), ("maxSessionTimeout", "60000")];
+
+/// Settings of servers whose clients are to keep their connections when another one leads, and
+/// more.
+pub fn patient(more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let all = PATIENT.iter().chain(more);
+    all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
 /// The servers of an ensemble, by index from 0; server `i` has `myid` `i + 1`.
 #[derive(Debug)]
 pub struct Ensemble {
@@ -358,6 +370,13 @@ impl Ensemble {
     /// What a server says it is; `None` while it does not serve.
     pub fn mode(&self, index: usize) -> Option<String> {
         self.process(index)?.mode()
+    }
+
+    /// The last zxid of a server; `None` while it does not serve.
+    pub fn zxid(&self, index: usize) -> Option<u64> {
+        let text = four_letter_word(self.address(index), "srvr").ok()?;
+        let zxid = text.lines().find_map(|line| line.strip_prefix("Zxid: 0x"))?;
+        u64::from_str_radix(zxid, 16).ok()
     }
 
     /// A value that `mntr` shows for a server, its name without the `zk_`.

@@ -3,6 +3,7 @@
 pub mod at_work;
 pub mod client_programs;
 pub mod control;
+pub mod digests;
 pub mod ensemble;
 pub mod faults;
 pub mod hosts;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::writer::Writer;
+use crate::writer::{Writer, verify_all};
 
 /// How long progress may take.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -87,6 +87,16 @@ impl Load {
         self.stop.store(true, Ordering::Relaxed);
         let join = |writer: JoinHandle<Writer>| writer.join().expect("a writer failed");
         std::mem::take(&mut self.writers).into_iter().map(join).collect()
+    }
+
+    /// Stops, and lets the writers compare what is there with what they were told.
+    ///
+    /// # Panics
+    /// When one of them failed, or does not find what it was told.
+    pub fn stop_and_verify(self) -> Vec<Writer> {
+        let mut writers = self.stop();
+        verify_all(&mut writers);
+        writers
     }
 }
 

@@ -64,6 +64,19 @@ pub fn owner(session: &mut Session, path: &str) -> io::Result<Option<i64>> {
     }
 }
 
+/// Lets each writer compare what is there with what it was told, side by side: nobody pings for
+/// those who would wait for their turn.
+///
+/// # Panics
+/// When something acknowledged is lost, something is there that cannot be, or a read fails.
+pub fn verify_all(writers: &mut [Writer]) {
+    thread::scope(|scope| {
+        for writer in writers {
+            scope.spawn(|| writer.verify().expect("what is there can be read"));
+        }
+    });
+}
+
 /// The client. Its methods panic when the server breaks a promise.
 #[derive(Debug)]
 pub struct Writer {

@@ -275,9 +275,9 @@ fn a_change_behind_its_back_is_found() {
     let bench = Bench::start(&[]);
     let mut session = bench.session();
     ok(create(&mut session, "/planted", 0));
-    ok(create(&mut session, "/alike", 0));
     ok(read(&mut session, GET_DATA, "/planted", false));
-    // The last request is compared before anything is planted.
+    ok(create(&mut session, "/alike", 0));
+    // Requests are repeated in order: the read was, before anything is planted.
     let rookery = bench.rookery.as_ref().unwrap().address();
     let mut other = Session::open(rookery, TIMEOUT_MS).unwrap();
     let deadline = Instant::now() + WITHIN;

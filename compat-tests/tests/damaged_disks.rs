@@ -9,15 +9,14 @@
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compat_tests::ensemble::Ensemble;
+use compat_tests::digests;
+use compat_tests::ensemble::{Ensemble, patient};
+use compat_tests::load::Load;
 use compat_tests::oracle::process::Software;
 use compat_tests::raw::Session;
-use compat_tests::writer::Writer;
 
 const SESSION_MS: i32 = 30_000;
 const WITHIN: Duration = Duration::from_secs(60);
@@ -56,6 +55,51 @@ fn cut_log(rookery: &Path) {
     }
 }
 
+/// From near the beginning on, as after a disk that lost a part of it: its length stays.
+fn zero_log(rookery: &Path) {
+    for path in files(&rookery.join("log"), ".log") {
+        zero(&path, 1000);
+    }
+}
+
+/// Writes zeros from a place on to the end.
+fn zero(path: &Path, from: u64) {
+    let file = File::options().write(true).open(path).unwrap();
+    let bytes = file.metadata().unwrap().len().saturating_sub(from);
+    file.write_all_at(&vec![0; usize::try_from(bytes).unwrap()], from).unwrap();
+}
+
+/// A restore that took the wrong file: the newest file of the log holds what an older one held.
+fn misplace_log(rookery: &Path) {
+    let mut logs = files(&rookery.join("log"), ".log");
+    // Their names are numbers with zeros before them.
+    logs.sort();
+    let [.., older, newest] = &logs[..] else { panic!("one file alone: {logs:?}") };
+    fs::copy(older, newest).unwrap();
+}
+
+/// A restore that gave files each other's names.
+fn swap_checkpoint(rookery: &Path) {
+    let checkpoint = rookery.join("checkpoint");
+    let found = files(&checkpoint, ".sst");
+    // One file may hold all of it.
+    let other = found.get(1).cloned().unwrap_or_else(|| checkpoint.join("CURRENT"));
+    let (one, between) = (&found[0], rookery.join("between"));
+    fs::rename(one, &between).unwrap();
+    fs::rename(&other, one).unwrap();
+    fs::rename(between, other).unwrap();
+}
+
+/// Both of its slots, of which one is enough.
+fn flip_mark(rookery: &Path) {
+    let file = File::options().read(true).write(true).open(rookery.join("mark")).unwrap();
+    for place in [20, 4096 + 20] {
+        let mut bytes = [0; 4];
+        file.read_exact_at(&mut bytes, place).unwrap();
+        file.write_all_at(&bytes.map(|byte| !byte), place).unwrap();
+    }
+}
+
 fn lose_log(rookery: &Path) {
     fs::remove_dir_all(rookery.join("log")).unwrap();
 }
@@ -63,16 +107,23 @@ fn lose_log(rookery: &Path) {
 /// What is done to the files of a server, below its `rookery` folder.
 type Damage = fn(&Path);
 
-const DAMAGES: [(&str, Damage); 9] = [
+const DAMAGES: [(&str, Damage); 14] = [
     ("the log is cut", cut_log),
     ("bits of the log are flipped", |rookery| {
         files(&rookery.join("log"), ".log").iter().for_each(|file| flip(file));
     }),
+    ("the log ends in zeros", zero_log),
+    ("an older file of the log is in a newer one's place", misplace_log),
     ("the log is gone", lose_log),
     ("the mark is gone", |rookery| fs::remove_file(rookery.join("mark")).unwrap()),
+    ("bits of the mark are flipped", flip_mark),
     ("bits of the checkpoint are flipped", |rookery| {
         flip(&files(&rookery.join("checkpoint"), ".sst")[0]);
     }),
+    ("a file of the checkpoint is zeros", |rookery| {
+        zero(&files(&rookery.join("checkpoint"), ".sst")[0], 0);
+    }),
+    ("two files of the checkpoint are swapped", swap_checkpoint),
     ("a file of the checkpoint is gone", |rookery| {
         fs::remove_file(&files(&rookery.join("checkpoint"), ".sst")[0]).unwrap();
     }),
@@ -88,25 +139,24 @@ const DAMAGES: [(&str, Damage); 9] = [
     ("the identity is gone", |rookery| fs::remove_file(rookery.join("IDENTITY")).unwrap()),
 ];
 
+/// How often the data of a server was set aside.
+fn set_aside(data: &Path) -> usize {
+    let names = fs::read_dir(data).unwrap().map(|entry| entry.unwrap().file_name());
+    names.filter(|name| name.to_string_lossy().starts_with("rookery.damaged")).count()
+}
+
 #[test]
 fn a_damaged_server_is_mended_by_the_others() {
-    let settings = [("tickTime", "1000"), ("snapCount", "500")];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
-    let mut ensemble = Ensemble::start(Software::Rookery, 3, &settings).unwrap();
+    let mut ensemble =
+        Ensemble::start(Software::Rookery, 3, &patient(&[("snapCount", "500")])).unwrap();
     ensemble.wait_for_leader(WITHIN);
-    let (stop, progress) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
-    let writers: Vec<_> = (0..3)
-        .map(|number| {
-            let servers = (0..3).map(|index| ensemble.address((number + index) % 3)).collect();
-            let writer = Writer::start(servers, number, SESSION_MS).unwrap();
-            let (stop, progress) = (Arc::clone(&stop), Arc::clone(&progress));
-            thread::spawn(move || writer.run(&stop, &progress))
-        })
-        .collect();
+    let from = |first: usize| (0..3).map(|index| ensemble.address((first + index) % 3)).collect();
+    let load = Load::start((0..3).map(from), SESSION_MS);
     let wait_for = |count: u64, what: &str, ensemble: &Ensemble| {
-        let target = progress.load(Ordering::Relaxed) + count;
+        let target = load.acknowledged() + count;
         let deadline = Instant::now() + WITHIN;
-        while progress.load(Ordering::Relaxed) < target {
+        while load.acknowledged() < target {
+            assert!(!load.has_failed(), "{what}: a writer failed");
             assert!(Instant::now() < deadline, "{what}: no writes {}", ensemble.outputs());
             thread::sleep(Duration::from_millis(1));
         }
@@ -123,12 +173,10 @@ fn a_damaged_server_is_mended_by_the_others() {
         wait_for(200, what, &ensemble);
         let said = ensemble.output(victim);
         assert!(said.contains("data is damaged"), "{what}: it did not notice: {said}");
-        assert!(ensemble.data_dir(victim).join("rookery.damaged").exists(), "{what}");
+        assert_eq!(set_aside(&ensemble.data_dir(victim)), number / 3 + 1, "{what}");
     }
-    stop.store(true, Ordering::Relaxed);
-    for writer in writers {
-        writer.join().unwrap().verify().unwrap();
-    }
+    load.stop_and_verify();
+    digests::until_equal(&ensemble);
     // Each of them was mended in turn: what is there now came from the others.
     for index in 0..3 {
         let mut session = Session::open(ensemble.address(index), SESSION_MS).unwrap();

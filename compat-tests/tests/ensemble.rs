@@ -10,7 +10,7 @@ use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compat_tests::ensemble::Ensemble;
+use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::load::Load;
 use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Handshake, Session};
@@ -26,10 +26,7 @@ fn ensemble() -> Ensemble {
 }
 
 fn ensemble_with(settings: &[(&str, &str)]) -> Ensemble {
-    let settings = [&[("tickTime", "1000")], settings].concat();
-    let settings: Vec<_> =
-        settings.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-    Ensemble::start(Software::from_env(), 3, &settings).unwrap()
+    Ensemble::start(Software::from_env(), 3, &patient(settings)).unwrap()
 }
 
 fn addresses_from(ensemble: &Ensemble, first: usize) -> Vec<SocketAddr> {
@@ -105,10 +102,8 @@ fn every_acknowledged_write_survives_kill_9_of_each_server_in_turn() {
         ensemble.start_again(victim).unwrap();
     }
     assert_eq!(killed_leaders, 3);
-    for mut writer in load.stop() {
-        assert!(writer.acknowledged() > 0);
-        writer.verify().unwrap();
-    }
+    let writers = load.stop_and_verify();
+    assert!(writers.iter().all(|writer| writer.acknowledged() > 0));
 }
 
 #[test]
@@ -117,13 +112,11 @@ fn a_rolling_restart_loses_nothing() {
     let load = load(&ensemble);
     for index in 0..3 {
         load.wait_for(200);
-        ensemble.stop(index, Duration::from_secs(10));
+        ensemble.stop(index, WITHIN);
         load.wait_for(200);
         ensemble.start_again(index).unwrap();
     }
-    for mut writer in load.stop() {
-        writer.verify().unwrap();
-    }
+    load.stop_and_verify();
 }
 
 /// Clients of the servers that are left notice nothing but a pause.
@@ -139,9 +132,7 @@ fn a_killed_leader_costs_the_others_clients_no_connection() {
     load.wait_for(300);
     ensemble.kill(leader);
     load.wait_for(600);
-    let writers = load.stop();
-    for (number, mut writer) in writers.into_iter().enumerate() {
-        writer.verify().unwrap();
+    for (number, writer) in load.stop_and_verify().iter().enumerate() {
         let connections = writer.connections();
         assert!(number == leader || connections == 1, "{connections} at server {number}");
     }
@@ -159,9 +150,7 @@ fn a_follower_that_was_away_for_a_moment_gets_the_log() {
     load.wait_for(3_000);
     ensemble.start_again(away).unwrap();
     load.wait_for(3_000);
-    for mut writer in load.stop() {
-        writer.verify().unwrap();
-    }
+    load.stop_and_verify();
     if ensemble.software() == Software::Rookery {
         let said = ensemble.output(away);
         assert!(!said.contains("receiving the leader's checkpoint"), "{said}");
@@ -181,9 +170,7 @@ fn a_follower_that_was_away_for_long_catches_up() {
     load.wait_for(5_000);
     ensemble.start_again(away).unwrap();
     load.wait_for(200);
-    for mut writer in load.stop() {
-        writer.verify().unwrap();
-    }
+    load.stop_and_verify();
     if ensemble.software() == Software::Rookery {
         let said = ensemble.output(away);
         assert!(said.contains("the leader's checkpoint is installed"), "{said}");
@@ -197,8 +184,9 @@ fn a_follower_that_was_away_for_long_catches_up() {
 /// The leader decides who has expired, and hears of the others' clients by way of them.
 #[test]
 fn a_silent_session_ends_and_one_that_is_heard_does_not_on_every_server() {
-    const TIMEOUT_MS: i32 = 3000;
-    let ensemble = ensemble();
+    const TIMEOUT_MS: i32 = 10_000;
+    let settings = [("minSessionTimeout", "10000")];
+    let ensemble = ensemble_with(&settings);
     ensemble.wait_for_leader(WITHIN);
     let open = |index: usize, name: &str| {
         let mut session = Session::open(ensemble.address(index), TIMEOUT_MS).unwrap();
@@ -208,13 +196,18 @@ fn a_silent_session_ends_and_one_that_is_heard_does_not_on_every_server() {
     let silent: Vec<Session> = (0..3).map(|index| open(index, "silent")).collect();
     let mut heard: Vec<Session> = (0..3).map(|index| open(index, "heard")).collect();
     drop(silent);
-    // Long enough for every session to have expired twice.
-    let deadline = Instant::now() + Duration::from_millis(9000);
-    while Instant::now() < deadline {
+    // So long that all that were heard would have expired, too.
+    let expired = Instant::now() + Duration::from_millis(12_000);
+    let deadline = Instant::now() + WITHIN;
+    let mut left = 3;
+    while left > 0 || Instant::now() < expired {
+        assert!(Instant::now() < deadline, "{left} do not expire: {}", ensemble.outputs());
         for (index, session) in heard.iter_mut().enumerate() {
             let held = owner(session, &format!("/heard-{index}")).unwrap();
             assert_eq!(held, Some(session.welcome.session_id), "at server {index}");
         }
+        let is_left = |index: &usize| heard[0].data(&format!("/silent-{index}")).unwrap().is_some();
+        left = (0..3).filter(is_left).count();
         thread::sleep(Duration::from_millis(300));
     }
     for (at, session) in heard.iter_mut().enumerate() {
@@ -236,9 +229,7 @@ fn a_wiped_server_comes_back() {
         ensemble.start_again(index).unwrap();
         load.wait_for(200);
     }
-    for mut writer in load.stop() {
-        writer.verify().unwrap();
-    }
+    load.stop_and_verify();
     let mut session = Session::open(ensemble.address(2), SESSION_MS).unwrap();
     assert!(synced(&mut session, "/writer-0/0").is_some());
 }

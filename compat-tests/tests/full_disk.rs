@@ -5,19 +5,23 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::fs;
+use std::net::SocketAddr;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use compat_tests::ensemble::Ensemble;
+use compat_tests::digests;
+use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::load::Load;
-use compat_tests::oracle::process::{Software, four_letter_word};
+use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Session};
 use compat_tests::small_disk::SmallDisk;
 
 const SESSION_MS: i32 = 30_000;
 const WITHIN: Duration = Duration::from_secs(60);
 const REST: Duration = Duration::from_millis(2);
-const SYNC: i32 = 9;
 const SET_DATA: i32 = 5;
+/// To writes, while the disk is almost full.
+const SYSTEM_ERROR: i32 = -1;
 /// Room for the log's files and what a server keeps free, and a little more, in MiB.
 const DISK_MEBIBYTES: u64 = 200;
 const ENOUGH_MEBIBYTES: u64 = 1000;
@@ -35,13 +39,14 @@ fn a_leader_whose_disk_is_full_loses_nothing() {
 }
 
 fn fill(leads: bool) {
-    let settings = [("tickTime", "1000"), ("snapCount", "2000")];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let settings = patient(&[("snapCount", "2000")]);
     let mut ensemble = Ensemble::prepare(Software::Rookery, 3, &settings).unwrap();
     let disk = SmallDisk::mount_at(&ensemble.data_dir(SMALL), DISK_MEBIBYTES).unwrap();
     fs::write(ensemble.data_dir(SMALL).join("myid"), format!("{}\n", SMALL + 1)).unwrap();
     ensemble.start_all().unwrap();
+    let deadline = Instant::now() + WITHIN;
     while (ensemble.wait_for_leader(WITHIN) == SMALL) != leads {
+        assert!(Instant::now() < deadline, "the wrong one leads: {}", ensemble.outputs());
         let leader = ensemble.wait_for_leader(WITHIN);
         ensemble.stop(leader, WITHIN);
         ensemble.start_again(leader).unwrap();
@@ -55,23 +60,24 @@ fn fill(leads: bool) {
     let mut session = Session::open(ensemble.address(SMALL), SESSION_MS).unwrap();
     disk.leave_free(40).unwrap();
     let deadline = Instant::now() + WITHIN;
-    let mut writes = || {
-        session
-            .ask(SET_DATA, |out| {
-                out.text(Some("/writer-0")).buffer(Some(b"x")).int(-1);
-            })
-            .unwrap()
-    };
-    while writes() == Answer::Reply(0, Vec::new()) || matches!(writes(), Answer::Reply(0, _)) {
+    let refusal = loop {
+        let answer = session.ask(SET_DATA, |out| {
+            out.text(Some("/writer-0")).buffer(Some(b"x")).int(-1);
+        });
+        match answer.unwrap() {
+            Answer::Reply(0, _) => {}
+            other @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => break other,
+        }
         assert!(Instant::now() < deadline, "writes are taken on a disk that is almost full");
-    }
+    };
+    assert!(matches!(refusal, Answer::Reply(SYSTEM_ERROR, _)), "{refusal:?}");
     load.wait_for(100);
 
     // What the others decide fills it up.
     disk.leave_free(4).unwrap();
-    let mut large = Session::open(healthy[0], SESSION_MS).unwrap();
-    assert!(matches!(large.create("/large", b"").unwrap(), Answer::Reply(0, _)));
     let deadline = Instant::now() + WITHIN;
+    let mut large = open(healthy[0], deadline);
+    assert!(matches!(large.create("/large", b"").unwrap(), Answer::Reply(0, _)));
     let status = loop {
         let data = vec![b'x'; 500_000];
         // A change of leaders may cost the answer.
@@ -79,7 +85,7 @@ fn fill(leads: bool) {
             out.text(Some("/large")).buffer(Some(&data)).int(-1);
         });
         if !matches!(answer, Ok(Answer::Reply(0, _))) {
-            large = Session::open(healthy[0], SESSION_MS).unwrap();
+            large = open(healthy[0], deadline);
         }
         if let Some(status) = ensemble.wait_exit(SMALL, Duration::ZERO) {
             break status;
@@ -96,28 +102,17 @@ fn fill(leads: bool) {
     disk.grow(ENOUGH_MEBIBYTES).unwrap();
     ensemble.start_again(SMALL).unwrap();
     load.wait_for(100);
-    for mut writer in load.stop() {
-        writer.verify().unwrap();
-    }
-    assert_equal(&ensemble);
+    load.stop_and_verify();
+    digests::until_equal(&ensemble);
 }
 
-/// Servers note their digest every 128 transactions.
-fn assert_equal(ensemble: &Ensemble) {
-    let mut session = Session::open(ensemble.address(0), SESSION_MS).unwrap();
-    for number in 0..130 {
-        let answer = session.create(&format!("/last-{number}"), b"").unwrap();
-        assert!(matches!(answer, Answer::Reply(0, _)), "{answer:?}");
+/// A session on a server that may be looking for a leader.
+fn open(server: SocketAddr, deadline: Instant) -> Session {
+    loop {
+        match Session::open(server, SESSION_MS) {
+            Ok(session) => return session,
+            Err(error) => assert!(Instant::now() < deadline, "no session: {error}"),
+        }
+        thread::sleep(Duration::from_millis(20));
     }
-    let digest = |index: usize| {
-        let mut session = Session::open(ensemble.address(index), SESSION_MS).unwrap();
-        let synced = session.ask(SYNC, |out| {
-            out.text(Some("/"));
-        });
-        assert!(matches!(synced.unwrap(), Answer::Reply(0, _)));
-        let said = four_letter_word(ensemble.address(index), "hash").unwrap();
-        said.lines().last().map(str::to_owned).unwrap()
-    };
-    assert_eq!(digest(0), digest(1));
-    assert_eq!(digest(0), digest(2));
 }

@@ -8,14 +8,15 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compat_tests::ensemble::{Ensemble, Lines};
+use compat_tests::ensemble::{Ensemble, Lines, patient};
 use compat_tests::oracle::process::{ServerProcess, Software, four_letter_word};
 use compat_tests::raw::{
     Answer, Greeting, Handshake, Incoming, Reader, Session, Writer, put_create_flagged,
 };
 use compat_tests::writer::{create_ephemeral, owner};
 
-const SESSION_MS: i32 = 10_000;
+/// Of sessions that end when they are closed.
+const SESSION_MS: i32 = 60_000;
 const WITHIN: Duration = Duration::from_secs(60);
 const EPHEMERAL_ON_LOCAL_SESSION: i32 = -120;
 const SESSION_EXPIRED: i32 = -112;
@@ -30,17 +31,16 @@ const AUTH: i32 = 100;
 const CLOSE: i32 = -11;
 
 fn settings(upgrading: &str) -> Vec<(String, String)> {
-    let pairs = [
-        ("tickTime", "1000"),
-        ("localSessionsEnabled", "true"),
-        ("localSessionsUpgradingEnabled", upgrading),
-    ];
-    pairs.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    patient(&[("localSessionsEnabled", "true"), ("localSessionsUpgradingEnabled", upgrading)])
 }
 
 /// Three servers, and the indexes of the leader and of the two others.
 fn ensemble(upgrading: &str) -> (Ensemble, [usize; 3]) {
-    let ensemble = Ensemble::start(Software::from_env(), 3, &settings(upgrading)).unwrap();
+    started(&settings(upgrading))
+}
+
+fn started(settings: &[(String, String)]) -> (Ensemble, [usize; 3]) {
+    let ensemble = Ensemble::start(Software::from_env(), 3, settings).unwrap();
     let leader = ensemble.wait_for_leader(WITHIN);
     (ensemble, [leader, (leader + 1) % 3, (leader + 2) % 3])
 }
@@ -249,14 +249,16 @@ fn without_upgrading_it_can_have_no_ephemerals() {
 
 #[test]
 fn its_server_alone_decides_when_it_ends() {
-    let (ensemble, [leader, follower, _]) = ensemble("true");
+    let short = [("minSessionTimeout".to_owned(), "5000".to_owned())];
+    let (ensemble, [leader, follower, _]) = started(&[settings("true"), short.into()].concat());
     for index in [leader, follower] {
-        let mut silent = Session::open(ensemble.address(index), 2000).unwrap();
-        let mut heard = Session::open(ensemble.address(index), 5000).unwrap();
-        let gone = Session::open(ensemble.address(index), 2000).unwrap();
+        let mut silent = Session::open(ensemble.address(index), 5000).unwrap();
+        let mut heard = Session::open(ensemble.address(index), 10_000).unwrap();
+        let gone = Session::open(ensemble.address(index), 5000).unwrap();
         let gone_welcome = gone.welcome.clone();
         drop(gone);
-        let deadline = Instant::now() + Duration::from_millis(6500);
+        // So long that the one that is heard would have expired, too.
+        let deadline = Instant::now() + Duration::from_millis(11_500);
         while Instant::now() < deadline {
             assert!(matches!(heard.ask(PING, |_| {}).unwrap(), Answer::Reply(0, _)));
             thread::sleep(Duration::from_millis(200));

@@ -17,8 +17,11 @@ use compat_tests::raw::{
 };
 use compat_tests::writer::create_ephemeral;
 
-const SESSION_MS: i32 = 10_000;
+/// Longer than anything here takes: that such a session's connection is closed is not its end.
+const SESSION_MS: i32 = 100_000;
 const WITHIN: Duration = Duration::from_secs(60);
+/// The same as a duration.
+const SESSION: Duration = Duration::from_millis(SESSION_MS as u64);
 const NOT_READ_ONLY: i32 = -119;
 const CREATE: i32 = 1;
 const GET_DATA: i32 = 4;
@@ -29,7 +32,8 @@ const CLOSE: i32 = -11;
 type Body<'a> = &'a dyn Fn(&mut Writer);
 
 fn settings(more: &[(&str, &str)]) -> Vec<(String, String)> {
-    let common = [("tickTime", "1000"), ("readonlymode.enabled", "true")];
+    let common =
+        [("tickTime", "1000"), ("readonlymode.enabled", "true"), ("maxSessionTimeout", "100000")];
     let all = common.iter().chain(more);
     all.map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
@@ -233,8 +237,12 @@ fn its_sessions_are_its_own() {
     refused(&ensemble, &resume(&silent));
     assert_eq!(ensemble.figure(0, "local_sessions"), "1");
 
+    // It is not its own timeout that ends it.
+    let mut heard = granted(&ensemble, &resume(&heard));
+    let since = Instant::now();
     ensemble.start_again(1).unwrap();
     assert_eq!(heard.answer().unwrap(), Answer::Closed);
+    assert!(since.elapsed() < SESSION, "it took too long to prove anything");
     wait_for_writes(&ensemble, 0);
     let gone = Session::greet(ensemble.address(0), &resume(&heard)).unwrap();
     assert!(matches!(gone, Greeting::Refused(_)), "{gone:?}");
@@ -275,11 +283,13 @@ fn a_server_that_starts_alone_shows_what_it_had() {
     ensemble.spawn(0).unwrap();
     ensemble.wait_for_mode(0, Some("read-only"), WITHIN);
     let mut session = granted(&ensemble, &reader(SESSION_MS));
+    let since = Instant::now();
     for number in 0..50 {
         assert!(session.data(&format!("/{number}")).unwrap().is_some(), "/{number}");
     }
     ensemble.spawn(2).unwrap();
     assert_eq!(session.connection.read_frame(WITHIN).unwrap(), Incoming::Closed);
+    assert!(since.elapsed() < SESSION, "it took too long to prove anything");
     wait_for_writes(&ensemble, 0);
 }
 

@@ -9,13 +9,13 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use compat_tests::at_work::AtWork;
-use compat_tests::ensemble::Ensemble;
+use compat_tests::digests;
+use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::load::Load;
-use compat_tests::oracle::process::{Software, four_letter_word, rookery_binary};
+use compat_tests::oracle::process::{Software, rookery_binary};
 
 const SESSION_MS: i32 = 30_000;
 const WITHIN: Duration = Duration::from_secs(60);
@@ -31,8 +31,7 @@ fn servers_are_upgraded_one_after_the_other_under_load() {
         },
         PathBuf::from,
     );
-    let settings = [("tickTime", "1000"), ("snapCount", "1000")];
-    let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    let settings = patient(&[("snapCount", "1000")]);
     let mut ensemble = Ensemble::prepare(Software::Rookery, 3, &settings).unwrap();
     for index in 0..3 {
         ensemble.set_program(index, Some(before.clone()));
@@ -54,31 +53,12 @@ fn servers_are_upgraded_one_after_the_other_under_load() {
         kazoo.wait_for(20, &ensemble);
     }
     kazoo.take_stock(&ensemble);
-    for mut writer in load.stop() {
-        writer.verify().unwrap();
-    }
+    load.stop_and_verify();
     for index in 0..3 {
         let said = ensemble.output(index);
         for bad in ["unknown kind", "another version", "states of the servers differ"] {
             assert!(!said.contains(bad), "server {index}: {said}");
         }
     }
-    until_equal(&ensemble);
-}
-
-/// The servers remember equal digests of their states.
-fn until_equal(ensemble: &Ensemble) {
-    let deadline = Instant::now() + WITHIN;
-    loop {
-        let last = |index: usize| {
-            let text = four_letter_word(ensemble.address(index), "hash").unwrap();
-            text.lines().last().map(str::to_owned)
-        };
-        let (one, two, three) = (last(0), last(1), last(2));
-        if one.is_some() && one == two && two == three {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{one:?} {two:?} {three:?}");
-        thread::sleep(Duration::from_millis(20));
-    }
+    digests::until_equal(&ensemble);
 }

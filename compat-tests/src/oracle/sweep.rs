@@ -25,6 +25,9 @@ const GO_OPERATIONS: u64 = 12_000;
 const SHRINK_ATTEMPTS: usize = 150;
 /// How often a difference between ensembles is looked for again.
 const REPEATED: usize = 3;
+/// So many programs on ensembles may differ by chance, and if there are more, one in so many.
+const CHANCES_MAX: u64 = 3;
+const ONE_CHANCE_IN: u64 = 20;
 /// A sweep ends when so many programs have failed.
 const FINDINGS_MAX: usize = 8;
 
@@ -80,6 +83,10 @@ struct Shared<'s> {
     goes: Mutex<Vec<usize>>,
     tally: Mutex<Tally>,
     findings: Mutex<Vec<Finding>>,
+    /// Programs that ran on ensembles.
+    on_ensembles: AtomicU64,
+    /// Differences of theirs that did not come again.
+    chances: Mutex<Vec<Finding>>,
 }
 
 impl Sweep {
@@ -96,7 +103,18 @@ impl Sweep {
         })?;
         let tally = shared.tally.into_inner().unwrap_or_else(PoisonError::into_inner);
         let findings = shared.findings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok((tally, findings))
+        let chances = shared.chances.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let programs = shared.on_ensembles.into_inner();
+        let summary = format!(
+            "{} of {programs} programs on ensembles differed once and not again",
+            chances.len()
+        );
+        report(&summary);
+        let too_many = are_too_many(chances.len() as u64, programs);
+        let excess = chances.into_iter().next_back().filter(|_| too_many);
+        let excess =
+            excess.map(|last| Finding { what: format!("{summary}, last: {}", last.what), ..last });
+        Ok((tally, findings.into_iter().chain(excess).collect()))
     }
 }
 
@@ -119,7 +137,16 @@ impl<'s> Shared<'s> {
             (0..count).map(move |_| index)
         });
         let goes = Mutex::new(goes.collect());
-        Self { sweep, report, work, goes, tally: Mutex::default(), findings: Mutex::default() }
+        Self {
+            sweep,
+            report,
+            work,
+            goes,
+            tally: Mutex::default(),
+            findings: Mutex::default(),
+            on_ensembles: AtomicU64::new(0),
+            chances: Mutex::default(),
+        }
     }
 
     fn lane(&self) -> Result<(), PairError> {
@@ -143,6 +170,9 @@ impl<'s> Shared<'s> {
         while done < GO_OPERATIONS && *lock(&work.operations_left) > 0 {
             let seed = work.next_seed.fetch_add(1, Ordering::Relaxed);
             let program = generate::program(world, seed, PROGRAM_STEPS);
+            if pair.servers() > 1 {
+                self.on_ensembles.fetch_add(1, Ordering::Relaxed);
+            }
             match pair.check(&program) {
                 Ok(Ok(tally)) => {
                     done += tally.total();
@@ -151,8 +181,9 @@ impl<'s> Shared<'s> {
                     lock(&self.tally).add(&tally);
                 }
                 Ok(Err(difference)) if Self::came_by_chance(&mut pair, &program) => {
-                    let what = format!("{}, seed {seed}: once: {difference}", world.name);
-                    (self.report)(&what);
+                    let what = format!("once: {difference}");
+                    (self.report)(&format!("{}, seed {seed}: {what}", world.name));
+                    lock(&self.chances).push(Finding { world: world.name, seed, what, program });
                 }
                 Ok(Err(difference)) => {
                     self.note(found(&mut pair, world, seed, &program, difference));
@@ -179,7 +210,8 @@ impl<'s> Shared<'s> {
     }
 
     /// Whether an ensemble's difference does not come again: what one server knows of another
-    /// is a matter of chance where ZooKeeper answers a sync too early.
+    /// is a matter of chance where ZooKeeper answers a sync too early. They are counted, and too
+    /// many are a finding: what differs now and then may be Rookery's.
     fn came_by_chance(pair: &mut Pair, program: &Program) -> bool {
         let has_chance = pair.servers() > 1;
         let comes_again = has_chance && (0..REPEATED).any(|_| pair.difference(program).is_some());
@@ -190,6 +222,11 @@ impl<'s> Shared<'s> {
         (self.report)(&finding.to_string());
         lock(&self.findings).push(finding);
     }
+}
+
+/// Whether chance cannot be what made so many of so many programs differ.
+const fn are_too_many(chances: u64, programs: u64) -> bool {
+    chances > CHANCES_MAX && chances * ONE_CHANCE_IN > programs
 }
 
 fn found(

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use compat_tests::client_programs::Program;
 use compat_tests::control::{self, Servers};
 use compat_tests::ensemble::{Ensemble, Lines};
-use compat_tests::oracle::process::Software;
+use compat_tests::oracle::process::{ServerProcess, Software};
 use compat_tests::oracle::recorded::Tap;
 use compat_tests::prerequisites;
 use compat_tests::server::{Server, client_settings};
@@ -106,7 +106,17 @@ fn talk(name: &str, software: Software, mut program: Program) -> (Option<ExitSta
     }
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "-- {name} on {software:?}, {took:.1?}\n{report}").unwrap();
+    // Seen when the test fails.
+    writeln!(stdout, "-- the servers said\n{}", last_words(&servers)).unwrap();
     (status, report)
+}
+
+/// The ends of what all servers said, for who has to find out why a client failed.
+fn last_words(servers: &Servers) -> String {
+    let lone = servers.lone().process().map(ServerProcess::output).unwrap_or_default();
+    let lines: Vec<&str> = lone.lines().collect();
+    let tail = lines[lines.len().saturating_sub(30)..].join("\n");
+    format!("--- the lone one\n{tail}\n{}", servers.ensemble().outputs())
 }
 
 /// What the three servers have in their zoo.cfg.

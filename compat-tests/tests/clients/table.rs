@@ -22,8 +22,10 @@ const YES: &str = "yes";
 const UNSUPPORTED: &str = "–";
 /// The library fails, with ZooKeeper as with Rookery.
 const NO: &str = "no";
-/// Rookery and ZooKeeper differ.
-const DIFFERS: &str = "differs";
+/// It works with Rookery and not with ZooKeeper.
+const BETTER: &str = "better";
+/// It works with ZooKeeper and not with Rookery.
+const WORSE: &str = "worse";
 
 /// The columns, left to right.
 const CLIENTS: &[&str] = &[
@@ -55,7 +57,11 @@ pub(crate) fn write(client: &str, zookeeper: &Outcomes, rookery: &Outcomes) {
             (Some(Outcome::Works), Some(Outcome::Works)) => YES,
             (Some(Outcome::Unsupported), Some(Outcome::Unsupported)) => UNSUPPORTED,
             (Some(Outcome::Fails(_)), Some(Outcome::Fails(_))) => NO,
-            (Some(_), Some(_)) => DIFFERS,
+            (Some(Outcome::Fails(_)), Some(Outcome::Works)) => BETTER,
+            (Some(Outcome::Works), Some(Outcome::Fails(_))) => WORSE,
+            (Some(Outcome::Unsupported), Some(_)) | (Some(_), Some(Outcome::Unsupported)) => {
+                panic!("{client} offers {name} with one of the servers only")
+            }
             (None, _) | (_, None) => panic!("{client} does not report on {name}"),
         };
         (name, cell.to_owned())
@@ -72,21 +78,26 @@ pub(crate) fn write(client: &str, zookeeper: &Outcomes, rookery: &Outcomes) {
     assert!(unexplained.is_empty(), "say why in clients/notes.txt: {unexplained:?}");
 }
 
-/// Asserts that a run against one server came out as a client's column says.
-pub(crate) fn compare(client: &str, software: Software, outcomes: &Outcomes) {
+/// Asserts that a run against one server came out as a client's column says, for the behaviours
+/// that were asked for.
+pub(crate) fn compare(client: &str, software: Software, outcomes: &Outcomes, asked: &[String]) {
     let document = std::fs::read_to_string(path()).unwrap();
     let column = read(parts(&document).1, client);
+    let (works_here_only, fails_here_only) = match software {
+        Software::Rookery | Software::Faulty => (BETTER, WORSE),
+        Software::ZooKeeper => (WORSE, BETTER),
+    };
     let mut wrong = String::new();
-    for (name, _) in behaviours() {
-        let cell = column.get(&name).map_or("", String::as_str);
-        let fits = match outcomes.get(&name) {
-            Some(Outcome::Works) => [YES, DIFFERS].contains(&cell),
+    for name in asked {
+        let cell = column.get(name).map_or("", String::as_str);
+        let fits = match outcomes.get(name) {
+            Some(Outcome::Works) => [YES, works_here_only].contains(&cell),
             Some(Outcome::Unsupported) => cell == UNSUPPORTED,
-            Some(Outcome::Fails(_)) => [NO, DIFFERS].contains(&cell),
+            Some(Outcome::Fails(_)) => [NO, fails_here_only].contains(&cell),
             None => false,
         };
         if !fits {
-            let outcome = outcomes.get(&name);
+            let outcome = outcomes.get(name);
             writeln!(wrong, "{name}: the table says {cell:?}, this run {outcome:?}").unwrap();
         }
     }
@@ -140,7 +151,7 @@ fn render(columns: &BTreeMap<&str, Column>) -> (String, Vec<String>) {
                     used.len() - 1
                 });
                 write!(out, " ({})", number + 1).unwrap();
-            } else if cell == NO || cell == DIFFERS {
+            } else if [NO, BETTER, WORSE].contains(&cell) {
                 unexplained.push(format!("{client} {name}"));
             }
             out.push_str(" |");

@@ -6,6 +6,7 @@ use std::time::Duration;
 use compat_tests::load::Load;
 use compat_tests::oracle::process::{Place, ServerProcess, Software, free_address};
 use compat_tests::raw::{Answer, Session};
+use compat_tests::writer::verify_all;
 use fault_points::Failing;
 use tempfile::TempDir;
 
@@ -121,10 +122,8 @@ pub(crate) fn walk_all(action: Action) {
         load.wait_for(10);
         assert!(!load.has_failed(), "{case}");
     });
-    let writers = load.stop();
+    let mut writers = load.stop();
     server.process.take().unwrap().kill();
     server.start(first);
-    for mut writer in writers {
-        writer.verify().unwrap();
-    }
+    verify_all(&mut writers);
 }
