@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use compat_tests::oracle::process::Software;
-use compat_tests::oracle::{Pair, Servers, Sweep, listed, names, render, rewrite, run};
+use compat_tests::oracle::{Pair, Servers, Sweep, listed, names, render, rewrite};
 use compat_tests::script::Program;
 
 /// What programs must share to run on the same servers.
@@ -47,7 +47,7 @@ fn scripts() -> BTreeMap<Service, Vec<(String, Program)>> {
 fn keep_trace(name: &str, program: &Program) {
     let Some(dir) = std::env::var_os("ORACLE_TRACE") else { return };
     let servers = Servers::start(Software::from_env(), program.servers, &program.settings).unwrap();
-    let ran = run(program, &servers.addresses()).unwrap();
+    let ran = servers.run(program).unwrap();
     fs::write(Path::new(&dir).join(format!("{name}.trace")), render(&ran.observations)).unwrap();
 }
 

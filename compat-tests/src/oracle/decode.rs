@@ -6,6 +6,7 @@ use crate::script::Request;
 use crate::script::catalogue::{self, Part, result_parts};
 
 const CLOSE_SESSION: i32 = -11;
+const RECONFIG: i32 = 16;
 
 type Values = Vec<(String, Value)>;
 
@@ -69,9 +70,11 @@ pub(super) fn reply(
 ) -> Result<(Event, Values), Malformed> {
     // Undecodable and unknown requests are turned away before they are given a zxid, or after.
     let operation = request.operation.or_else(|| catalogue::with_code(request.code));
-    // Nor does the end of a local session take one.
+    // Nor does the end of a local session take one, and what a reconfig changed has the zxid
+    // that the configuration shows as its version.
     let has_own_zxid = operation.is_some_and(|operation| operation.is_write)
         && request.code != CLOSE_SESSION
+        && (request.code != RECONFIG || header.err != 0)
         && !matches!(header.err, -5 | -6 | -127);
     let zxid = if has_own_zxid { Value::Zxid(header.zxid) } else { Value::Progress(header.zxid) };
     let mut values = vec![named("xid", Value::Number(i64::from(header.xid))), named("zxid", zxid)];

@@ -8,6 +8,7 @@
 mod compare;
 mod decode;
 pub mod generate;
+mod members;
 mod observation;
 pub mod process;
 pub mod recorded;

@@ -11,11 +11,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::decode::{self, Header};
+use super::members;
 use super::observation::{Event, Observation, Value};
 use super::tally::Tally;
 use crate::raw::{Handshake, Incoming, Malformed, RawConnection, Reader, Welcome};
 use crate::script::catalogue;
-use crate::script::{Action, Connect, Password, Program, Request, SeenZxid};
+use crate::script::{Action, Connect, Known, Password, Program, Request, SeenZxid};
 
 /// How long an answer may take. Only a broken server is as slow as this.
 const ANSWER_WITHIN: Duration = Duration::from_secs(15);
@@ -59,17 +60,17 @@ pub struct Ran {
 
 /// Runs a program from its first step to its last, then closes what it left open.
 pub fn run(program: &Program, servers: &[SocketAddr]) -> Result<Ran, RunError> {
-    let mut runner = Runner::new(servers);
-    for step in &program.steps {
-        runner.step(&step.connection, &step.action)?;
-    }
-    runner.finish()
+    Runner::new(servers).run(program)
 }
 
 /// A program under way.
 #[derive(Debug)]
 pub struct Runner {
     servers: Vec<SocketAddr>,
+    /// How the configuration describes the servers, if it does.
+    lines: Vec<String>,
+    /// The version of the configuration that was seen last, and the one before.
+    config_versions: (i64, i64),
     step: usize,
     clients: BTreeMap<String, Client>,
     ran: Ran,
@@ -92,7 +93,31 @@ struct Client {
 impl Runner {
     /// No connections yet.
     pub fn new(servers: &[SocketAddr]) -> Self {
-        Self { servers: servers.to_vec(), step: 0, clients: BTreeMap::new(), ran: Ran::default() }
+        Self {
+            servers: servers.to_vec(),
+            lines: Vec::new(),
+            config_versions: (0, 0),
+            step: 0,
+            clients: BTreeMap::new(),
+            ran: Ran::default(),
+        }
+    }
+
+    /// For an ensemble whose configuration describes its servers by these lines.
+    #[must_use]
+    pub fn described_by(self, lines: Vec<String>) -> Self {
+        Self { lines, ..self }
+    }
+
+    /// Runs a program from its first step to its last, then closes what it left open.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn run(mut self, program: &Program) -> Result<Ran, RunError> {
+        for step in &program.steps {
+            self.step(&step.connection, &step.action)?;
+        }
+        self.finish()
     }
 
     /// Runs one step.
@@ -235,13 +260,21 @@ impl Runner {
     }
 
     fn queue(&mut self, name: &str, request: &Request) -> Result<(), RunError> {
-        let client = self.client(name)?;
+        let no_connection = || RunError::NoConnection(name.to_owned());
+        let client = self.clients.get_mut(name).ok_or_else(no_connection)?;
         let own = request.operation.and_then(|operation| operation.xid);
         let xid = request.xid.or(own).unwrap_or_else(|| {
             client.next_xid += 1;
             client.next_xid - 1
         });
-        client.queued.extend(request.frame(xid, client.zxid_seen));
+        let (config_version, former_config_version) = self.config_versions;
+        let known = Known {
+            zxid: client.zxid_seen,
+            config_version,
+            former_config_version,
+            lines: &self.lines,
+        };
+        client.queued.extend(request.frame(xid, &known));
         client.pending.push_back((xid, request.clone()));
         Ok(())
     }
@@ -346,6 +379,12 @@ impl Runner {
             return Err(reader.malformed("reply that nobody asked for"));
         };
         let (event, values) = decode::reply(&request, &request.to_string(), header, reader)?;
+        let values = members::taken_apart(values, &self.lines);
+        if let Some(version) = members::version(&values)
+            && version != self.config_versions.0
+        {
+            self.config_versions = (version, self.config_versions.0);
+        }
         self.ran.tally.note(request.name(), outcome(header, &values));
         self.note(name, event, values);
         Ok(())

@@ -9,8 +9,9 @@ use tempfile::TempDir;
 use super::compare::{Difference, Progress, compare_with};
 use super::observation::{Event, Observation, Value};
 use super::process::{ProcessError, ServerProcess, Software};
-use super::run::{Ran, RunError, Runner, run};
+use super::run::{Ran, RunError, Runner};
 use super::tally::Tally;
+use super::worlds::PHANTOMS;
 use crate::ensemble::{Ensemble, Lines};
 use crate::script::{Arg, Program};
 
@@ -45,6 +46,8 @@ pub enum PairError {
 pub struct Servers {
     /// Whose they are.
     pub software: Software,
+    /// Whether clients can change the members.
+    is_reconfigurable: bool,
     running: Running,
 }
 
@@ -64,6 +67,8 @@ impl Servers {
         count: usize,
         settings: &[(String, String)],
     ) -> Result<Self, ProcessError> {
+        let reconfigurable = ("reconfigEnabled".to_owned(), "true".to_owned());
+        let is_reconfigurable = count > 1 && settings.contains(&reconfigurable);
         let mut settings = settings.to_vec();
         settings.push(super_user());
         let parent = scratch();
@@ -75,7 +80,23 @@ impl Servers {
             let lines = Lines::PeersAndClients;
             Running::Many(Ensemble::start_below(&parent, software, count, &settings, lines)?)
         };
-        Ok(Self { software, running })
+        Ok(Self { software, is_reconfigurable, running })
+    }
+
+    /// Runs a program on them.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn run(&self, program: &Program) -> Result<Ran, RunError> {
+        self.runner().run(program)
+    }
+
+    fn runner(&self) -> Runner {
+        let lines = match &self.running {
+            Running::One(..) => Vec::new(),
+            Running::Many(ensemble) => (0..ensemble.len()).map(|i| ensemble.line(i)).collect(),
+        };
+        Runner::new(&self.addresses()).described_by(lines)
     }
 
     /// Where clients connect.
@@ -183,15 +204,20 @@ impl Pair {
 }
 
 fn observe(program: &Program, servers: &Servers) -> Result<Ran, PairError> {
-    run(program, &servers.addresses()).map_err(|error| PairError::Run(servers.software, error))
+    servers.run(program).map_err(|error| PairError::Run(servers.software, error))
 }
 
-/// Deletes all that clients made. The same deletions on both servers leave the same counters.
+/// Deletes all that clients made, members included. The same deletions on both servers leave the same counters.
 fn empty(servers: &Servers) -> Result<(), PairError> {
     let software = servers.software;
-    let mut cleaner = Cleaner { software, runner: Runner::new(&servers.addresses()) };
+    let mut cleaner = Cleaner { software, runner: servers.runner() };
     cleaner.run("cleaner connect")?;
     cleaner.run(BECOME_SUPER)?;
+    if servers.is_reconfigurable {
+        cleaner.run("cleaner setACL /zookeeper/config acl=world:anyone:1")?;
+        let phantoms: Vec<String> = PHANTOMS.map(|number| number.to_string()).collect();
+        cleaner.run(&format!("cleaner reconfig null {} null", phantoms.join(",")))?;
+    }
     cleaner.run("cleaner setACL / acl=open")?;
     cleaner.run("cleaner setData / \"\"")?;
     let mut doomed = Vec::new();

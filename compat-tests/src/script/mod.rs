@@ -15,6 +15,9 @@
 //! a multi [check /p version=0] [delete /p] operations inside an operation
 //! a create /p @xid=55 @cut=3 @pad=2        another xid, 3 bytes missing, 2 bytes too many
 //! a create /p @length=data:-7              the length in front of an argument is a lie
+//! a reconfig null null "{server.1}"        a text with the line of the first server
+//! a reconfig null 4 null id=config         the version of the configuration that was seen
+//! a reconfig null 4 null id=former-config  … and the one before
 //! a frame 0000                             a frame of these bytes
 //! a event                                  waits for one event
 //! a eof                                    waits until the server closes the socket
@@ -31,7 +34,7 @@ mod request;
 mod tokens;
 
 pub use parse::ScriptError;
-pub use request::{AclEntry, Arg, Request, UNKNOWN};
+pub use request::{AclEntry, Arg, Known, Request, UNKNOWN, placeholders};
 
 /// A program: what the server needs, then steps.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -199,6 +199,8 @@ fn arg(name: &str, kind: Kind, value: &str, quoted: bool) -> Result<Arg, ScriptE
         },
         Kind::Int(_) => Arg::Int(number(name, value)?),
         Kind::Long(_) if value == "seen" => Arg::Seen,
+        Kind::Long(_) if value == "config" => Arg::ConfigVersion,
+        Kind::Long(_) if value == "former-config" => Arg::FormerConfigVersion,
         Kind::Long(_) => Arg::Long(number(name, value)?),
         Kind::Flag => Arg::Flag(value == "true"),
         Kind::Acl => Arg::Acl(acl(name, text)?),

@@ -133,6 +133,8 @@ impl fmt::Display for Arg {
             Self::Int(value) => value.fmt(f),
             Self::Long(value) => value.fmt(f),
             Self::Seen => f.write_str("seen"),
+            Self::ConfigVersion => f.write_str("config"),
+            Self::FormerConfigVersion => f.write_str("former-config"),
             Self::Flag(value) => value.fmt(f),
             Self::Acl(Some(entries)) if entries.is_empty() => f.write_str("none"),
             Self::Acl(Some(entries)) => {
@@ -202,6 +204,8 @@ a create /p hello flags=3
 a create /p null acl=none flags=-1
 a create null
 a create \"/p q\\u{1}\\\"\" hex:ff00 acl=open,digest:u:h=:1,world:anyone:0
+a reconfig \"server.4=h:1:2;3\" null null id=config
+a reconfig null 4 \"{server.1},{server.2}\" id=former-config
 a + getData /p watch
 a flush
 a multi [check /p version=0] [delete /p] [op:99 body=00ff]

@@ -1,5 +1,7 @@
 //! A request: an operation with its arguments, and its bytes.
 
+use std::borrow::Cow;
+
 use super::catalogue::{Field, Operation};
 use crate::raw::Writer;
 
@@ -40,6 +42,10 @@ pub enum Arg {
     Long(i64),
     /// The last zxid that the connection saw: another number on each server.
     Seen,
+    /// The version of `/zookeeper/config` that the program saw last: likewise.
+    ConfigVersion,
+    /// The version that it saw before that one.
+    FormerConfigVersion,
     /// A boolean.
     Flag(bool),
     /// A list of ACL entries.
@@ -57,6 +63,37 @@ pub struct AclEntry {
     pub id: String,
     /// The permission bits.
     pub perms: i32,
+}
+
+/// What a program knows of the servers only while it runs on them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Known<'k> {
+    /// The last zxid that the connection saw.
+    pub zxid: i64,
+    /// The version of the configuration that was seen last.
+    pub config_version: i64,
+    /// The one that was seen before it.
+    pub former_config_version: i64,
+    /// How the configuration describes the servers: `server.1=…` and so on.
+    pub lines: &'k [String],
+}
+
+impl Known<'_> {
+    /// The text with the servers' own lines for `{server.1}` and so on.
+    fn told<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let mut told = Cow::Borrowed(text);
+        for (placeholder, line) in placeholders(self.lines) {
+            if told.contains(&placeholder) {
+                told = Cow::Owned(told.replace(&placeholder, line));
+            }
+        }
+        told
+    }
+}
+
+/// What stands in scripts for the lines of the servers that they run on.
+pub fn placeholders(lines: &[String]) -> impl Iterator<Item = (String, &str)> {
+    (1..).zip(lines).map(|(number, line)| (format!("{{server.{number}}}"), line.as_str()))
 }
 
 impl AclEntry {
@@ -127,7 +164,7 @@ impl Request {
     }
 
     /// The body, after the request's header.
-    pub fn body(&self, seen_zxid: i64) -> Vec<u8> {
+    pub fn body(&self, known: &Known<'_>) -> Vec<u8> {
         let mut out = Writer::new();
         if self.operation.is_none() {
             if let [Arg::Buffer(Some(body))] = self.args.as_slice() {
@@ -136,7 +173,7 @@ impl Request {
         } else {
             for (index, arg) in self.args.iter().enumerate() {
                 let mut encoded = Writer::new();
-                arg.put(&mut encoded, seen_zxid);
+                arg.put(&mut encoded, known);
                 let encoded = encoded.into_bytes();
                 match self.length {
                     Some((lying, length)) if lying == index && encoded.len() >= 4 => {
@@ -150,7 +187,7 @@ impl Request {
         }
         if self.is_multi() && self.operation.is_some() {
             for element in &self.elements {
-                out.int(element.code).flag(false).int(-1).raw(&element.body(seen_zxid));
+                out.int(element.code).flag(false).int(-1).raw(&element.body(known));
             }
             out.int(-1).flag(true).int(-1);
         }
@@ -161,18 +198,18 @@ impl Request {
     }
 
     /// The whole frame.
-    pub fn frame(&self, xid: i32, seen_zxid: i64) -> Vec<u8> {
+    pub fn frame(&self, xid: i32, known: &Known<'_>) -> Vec<u8> {
         let mut out = Writer::new();
-        out.int(xid).int(self.code).raw(&self.body(seen_zxid));
+        out.int(xid).int(self.code).raw(&self.body(known));
         out.into_frame()
     }
 }
 
 impl Arg {
-    fn put(&self, out: &mut Writer, seen_zxid: i64) {
+    fn put(&self, out: &mut Writer, known: &Known<'_>) {
         match self {
             Self::Text(text) => {
-                out.text(text.as_deref());
+                out.text(text.as_deref().map(|text| known.told(text)).as_deref());
             }
             Self::Buffer(bytes) => {
                 out.buffer(bytes.as_deref());
@@ -184,7 +221,13 @@ impl Arg {
                 out.long(*value);
             }
             Self::Seen => {
-                out.long(seen_zxid);
+                out.long(known.zxid);
+            }
+            Self::ConfigVersion => {
+                out.long(known.config_version);
+            }
+            Self::FormerConfigVersion => {
+                out.long(known.former_config_version);
             }
             Self::Flag(value) => {
                 out.flag(*value);

@@ -62,7 +62,13 @@ impl Generator<'_> {
         let mut made = request(name);
         for (index, field) in made.fields().iter().enumerate() {
             let arg = match field.name {
-                "path" | "prefix" => self.path(),
+                "path" | "prefix" => match self.path() {
+                    // What members a client writes there is looked at otherwise on purpose.
+                    Arg::Text(Some(path)) if name == "setData" && self.shows_members(&path) => {
+                        text("/zookeeper")
+                    }
+                    path => path,
+                },
                 "data" => self.data(),
                 "watch" => Arg::Flag(self.random.percent(30)),
                 "acl" => self.acl(),
@@ -79,6 +85,10 @@ impl Generator<'_> {
             made.args[index] = arg;
         }
         made
+    }
+
+    fn shows_members(&self, path: &str) -> bool {
+        path == "/zookeeper/config" && self.world.servers > 1
     }
 
     /// Makes a request one that cannot be decoded, or not as it was meant.
@@ -103,8 +113,8 @@ impl Generator<'_> {
         match self.random.below(100) {
             0 => Arg::Text(None),
             1..=6 => match self.random.pick(ODD_PATHS) {
-                // The members of an ensemble: addresses, and a time that differs on purpose.
-                "/zookeeper/config" if self.world.servers > 1 => text("/zookeeper"),
+                // The version, which differs on purpose.
+                "/zookeeper/config" if !self.world.compares_members() => text("/zookeeper"),
                 path => text(path),
             },
             _ => text(self.random.pick(PATHS)),

@@ -7,6 +7,7 @@
 //! on purpose.
 
 mod arguments;
+mod members;
 mod random;
 mod requests;
 mod scenes;
@@ -72,6 +73,9 @@ impl Generator<'_> {
 
     fn grow(&mut self) {
         let client = self.random.below(self.clients.len());
+        if self.world.habit == Habit::Reconfigures && self.random.percent(30) {
+            return self.meet_the_members(client);
+        }
         match self.random.below(1000) {
             0..=14 => self.reopen(client),
             15..=39 => self.come_back(client),
@@ -97,6 +101,7 @@ impl Generator<'_> {
             Habit::HardQuotas => self.hard_quota(client),
             Habit::LongFrames => self.long_frame(client),
             Habit::Authenticates => self.be_unknown(client),
+            Habit::Reconfigures => self.meet_the_members(client),
         }
     }
 

@@ -23,7 +23,8 @@ fn spoils_its_multi(element: &Request) -> bool {
             Arg::Text(None) | Arg::Acl(None) => true,
             Arg::Int(flags) => is_plain && field.name == "flags" && !(0..=4).contains(flags),
             Arg::Text(Some(_)) | Arg::Acl(Some(_)) | Arg::Buffer(_) | Arg::Long(_) => false,
-            Arg::Seen | Arg::Flag(_) | Arg::Texts(_) => false,
+            Arg::Seen | Arg::ConfigVersion | Arg::FormerConfigVersion => false,
+            Arg::Flag(_) | Arg::Texts(_) => false,
         });
     !is_of_a_multi || has_odd_argument
 }

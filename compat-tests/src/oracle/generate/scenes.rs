@@ -3,7 +3,7 @@
 use super::arguments::PATHS;
 use super::{Generator, bytes, request, text};
 use crate::oracle::worlds::FRAME_BYTES_MAX;
-use crate::script::{Action, Arg, Connect, Request, Step};
+use crate::script::{Action, Arg, Connect, Known, Request, Step};
 
 const QUOTA: &str = "/zookeeper/quota/a";
 const LIMITS: &str = "/zookeeper/quota/a/zookeeper_limits";
@@ -192,6 +192,6 @@ fn filled_up(
     const LENGTH: usize = 100;
     let probe = made.clone().with(field, argument(LENGTH));
     // Without its own length in front.
-    let rest = probe.frame(0, 0).len() - 4 - LENGTH;
+    let rest = probe.frame(0, &Known::default()).len() - 4 - LENGTH;
     made.with(field, argument(wanted - rest))
 }

@@ -86,6 +86,9 @@ pub(crate) enum WrongServer {
     /// It has the form, but for a number that cannot be a port.
     #[error("ports are from 0 to 65535")]
     Port,
+    /// There is nothing where something is looked for without asking.
+    #[error("expected more than separators")]
+    Nothing,
 }
 
 const ADDRESS: WrongServer =
@@ -96,40 +99,44 @@ impl Member {
     /// Reads what stands behind `server.N=`.
     ///
     /// # Errors
-    /// [`WrongServer`], for the first thing that is wrong.
+    /// [`WrongServer`], for what ZooKeeper finds first.
     pub(crate) fn parse(id: i64, text: &str) -> Result<Self, WrongServer> {
-        let mut parts = text.split(';');
-        let peers = parts.next().unwrap_or_default();
-        let client = parts.next().map(|client| client_address(client.trim())).transpose()?;
-        if parts.next().is_some() {
-            return Err(WrongServer::Text("more than one client address"));
-        }
+        let parts = split(text, ';');
+        let (peers, client) = match parts[..] {
+            [] => return Err(WrongServer::Nothing),
+            [peers] => (peers, None),
+            [peers, client] => (peers, Some(client_address(client)?)),
+            [_, _, _, ..] => return Err(WrongServer::Text("more than one client address")),
+        };
         let mut addresses = Vec::new();
         let mut roles = Vec::new();
-        for peer in peers.split('|') {
-            let (address, role) = peer_address(peer.trim())?;
-            if address.peer_port == address.election_port {
-                return Err(WrongServer::Text("peer port and election port must differ"));
-            }
+        for peer in split(peers, '|') {
+            let (address, role) = peer_address(peer)?;
             addresses.push(address);
             roles.push(role);
         }
-        if roles.iter().any(|role| *role != roles[0]) {
+        let role = *roles.first().ok_or(ADDRESS)?;
+        if roles.iter().any(|other| *other != role) {
             return Err(WrongServer::Text("all addresses of a server must have the same role"));
         }
-        Ok(Self { id, addresses, role: roles[0], client })
+        Ok(Self { id, addresses, role, client })
     }
 }
 
 fn peer_address(text: &str) -> Result<(PeerAddress, Role), WrongServer> {
-    let (host, rest) = split_host(text).ok_or(ADDRESS)?;
-    let fields: Vec<&str> = rest.split(':').collect();
-    let (peer, election, role) = match fields[..] {
-        [peer, election] => (peer, election, "participant"),
-        [peer, election, role] => (peer, election, role),
+    let (host, peer, election, role) = match host_and_rest(text).ok_or(ADDRESS)?[..] {
+        [host, peer, election] => (host, peer, election, "participant"),
+        [host, peer, election, role] => (host, peer, election, role),
         _ => return Err(ADDRESS),
     };
+    if !is_host(host) {
+        return Err(ADDRESS);
+    }
     let (peer_port, election_port) = (port(peer, ADDRESS)?, port(election, ADDRESS)?);
+    if peer_port == election_port {
+        return Err(WrongServer::Text("peer port and election port must differ"));
+    }
+    let role = role.trim_matches(|letter| letter <= ' ');
     let role = if role.eq_ignore_ascii_case("participant") {
         Role::Participant
     } else if role.eq_ignore_ascii_case("observer") {
@@ -141,10 +148,15 @@ fn peer_address(text: &str) -> Result<(PeerAddress, Role), WrongServer> {
 }
 
 fn client_address(text: &str) -> Result<ClientAddress, WrongServer> {
-    let (host, number) = match split_host(text) {
-        Some((host, number)) => (host, number),
-        None => ("0.0.0.0", text),
+    let (host, number) = match host_and_rest(text).ok_or(CLIENT)?[..] {
+        [] => return Err(WrongServer::Nothing),
+        [number] => ("0.0.0.0", number),
+        [host, number] => (host, number),
+        [_, _, _, ..] => return Err(CLIENT),
     };
+    if !is_host(host) {
+        return Err(CLIENT);
+    }
     Ok(ClientAddress { host: host.to_owned(), port: port(number, CLIENT)? })
 }
 
@@ -153,16 +165,21 @@ fn port(text: &str, wrong: WrongServer) -> Result<u16, WrongServer> {
     u16::try_from(number).map_err(|_| WrongServer::Port)
 }
 
-/// The host, which may be an IPv6 address in brackets, and what follows its colon.
-fn split_host(text: &str) -> Option<(&str, &str)> {
-    let (host, rest) = match text.strip_prefix('[') {
-        Some(inner) => {
-            let (host, rest) = inner.split_once(']')?;
-            (host, rest.strip_prefix(':')?)
-        }
-        None => text.split_once(':')?,
-    };
-    is_host(host).then_some((host, rest))
+/// The host, which may be an IPv6 address in brackets, and what follows its colons; `None` for
+/// brackets that do not close, or that nothing follows.
+fn host_and_rest(text: &str) -> Option<Vec<&str>> {
+    let Some(inner) = text.strip_prefix('[') else { return Some(split(text, ':')) };
+    let (host, rest) = inner.split_once(']')?;
+    let rest = rest.strip_prefix(':').filter(|rest| !rest.is_empty())?;
+    Some([vec![host], split(rest, ':')].concat())
+}
+
+/// The parts of a text.
+///
+/// Compat(trailing-separators): as Java splits, empty parts at the end are none.
+fn split(text: &str, separator: char) -> Vec<&str> {
+    let trimmed = text.trim_end_matches(separator);
+    if trimmed.is_empty() && !text.is_empty() { Vec::new() } else { trimmed.split(separator).collect() }
 }
 
 /// Whether a text can be an address or the name of a host.

@@ -11,8 +11,15 @@ pub struct Property {
     pub line: usize,
     /// The key, trimmed as ZooKeeper does.
     pub key: String,
-    /// The value, trimmed as ZooKeeper does; empty when there is none.
+    /// The value as Java has it: blanks at its end belong to it. Empty when there is none.
     pub value: String,
+}
+
+impl Property {
+    /// The value trimmed, as ZooKeeper does it to the settings of `zoo.cfg`.
+    pub fn trimmed_value(&self) -> &str {
+        trim(&self.value)
+    }
 }
 
 /// A `\u` that is not followed by four hexadecimal digits. Nothing else is malformed.
@@ -101,7 +108,7 @@ fn property(line: usize, text: &[u8]) -> Result<Property, BadEscape> {
     };
     let unescape = |part| unescape(part).ok_or(BadEscape { line });
     let (key, value) = (unescape(key)?, unescape(value)?);
-    Ok(Property { line, key: trim(&key).to_owned(), value: trim(&value).to_owned() })
+    Ok(Property { line, key: trim(&key).to_owned(), value })
 }
 
 /// `String.trim` of Java: controls and spaces, nothing beyond ASCII.
@@ -228,14 +235,17 @@ mod tests {
     }
 
     #[test]
-    fn both_sides_are_trimmed() {
+    fn keys_are_trimmed_and_values_can_be() {
         check(
             "a=1  \t\nb\\  = \\ 2\n",
             expect![[r#"
-                1: "a" = "1"
-                2: "b" = "2"
+                1: "a" = "1  \t"
+                2: "b" = " 2"
             "#]],
         );
+        let read = parse(b"a=1  \t\nb\\  = \\ 2\n").unwrap();
+        let values: Vec<&str> = read.iter().map(super::Property::trimmed_value).collect();
+        assert_eq!(values, ["1", "2"]);
     }
 
     proptest! {

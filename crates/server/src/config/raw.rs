@@ -105,7 +105,8 @@ impl RawConfig {
             .map_err(|error| ConfigError::Syntax { file: file.to_owned(), error })?;
         for property in all {
             let place = Place::Line { file: file.to_owned(), line: property.line };
-            self.set(&property.key, Setting { value: property.value, place });
+            let value = property.trimmed_value().to_owned();
+            self.set(&property.key, Setting { value, place });
         }
         Ok(())
     }

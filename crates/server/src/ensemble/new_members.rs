@@ -48,9 +48,8 @@ pub(crate) fn difference(
     standalone_enabled: bool,
 ) -> Result<Difference, Reject> {
     let wanted = match asked.members {
-        // An empty list is none.
-        Some(members) if !members.is_empty() => all_members(members, standalone_enabled)?,
-        Some(_) | None => joined_and_left(present, asked)?,
+        Some(members) => all_members(members, standalone_enabled)?,
+        None => joined_and_left(present, asked)?,
     };
     let voters = wanted.values().filter(|server| server.votes).count();
     if voters < if standalone_enabled { 2 } else { 1 } {
@@ -125,7 +124,7 @@ fn member(number: &str, text: &str) -> Result<Member, Reject> {
     let number = number.parse().map_err(|_| Reject::Marshalling)?;
     let member = Member::parse(number, text).map_err(|wrong| match wrong {
         WrongServer::Text(_) => Reject::BadArguments,
-        WrongServer::Port => Reject::Marshalling,
+        WrongServer::Port | WrongServer::Nothing => Reject::Marshalling,
     })?;
     Ok(member)
 }

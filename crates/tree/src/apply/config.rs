@@ -87,6 +87,9 @@ impl State {
 
     /// Compat(config-version): the version of the configuration is the zxid of its change, and
     /// the znode's own version is always -1.
+    ///
+    /// Compat(config-events): the znode is written twice, once by the servers and once by the
+    /// transaction, so that a watch that stays is told twice.
     fn put_config(&mut self, servers: &str, zxid: Zxid, changes: &mut Changes) {
         let node = self.nodes.find(path::CONFIG).expect("built in, and cannot be deleted");
         let text = format!("{servers}{VERSION}{:x}", zxid.0);
@@ -94,7 +97,8 @@ impl State {
             fields.mzxid = zxid;
             fields.version = -1;
         });
-        changes.push(self.describe(ChangeKind::DataChanged, node, path::CONFIG));
+        let change = self.describe(ChangeKind::DataChanged, node, path::CONFIG);
+        changes.extend([change.clone(), change]);
     }
 }
 
