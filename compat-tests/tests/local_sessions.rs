@@ -18,6 +18,8 @@ use compat_tests::writer::{create_ephemeral, owner};
 /// Of sessions that end when they are closed.
 const SESSION_MS: i32 = 60_000;
 const WITHIN: Duration = Duration::from_secs(60);
+/// How often a condition is looked at again.
+const POLL_EVERY: Duration = Duration::from_millis(20);
 const EPHEMERAL_ON_LOCAL_SESSION: i32 = -120;
 const SESSION_EXPIRED: i32 = -112;
 const NO_AUTH: i32 = -102;
@@ -126,10 +128,21 @@ fn writes(ensemble: &Ensemble, index: usize) -> u64 {
     u64::from_str_radix(zxid, 16).unwrap() & 0xffff_ffff
 }
 
+/// Waits until all servers have all writes. That a session is refused, which no server knows, is
+/// a write here.
+fn until_alike(ensemble: &Ensemble) {
+    let deadline = Instant::now() + WITHIN;
+    while (1..ensemble.len()).any(|index| writes(ensemble, index) != writes(ensemble, 0)) {
+        assert!(Instant::now() < deadline, "one is behind: {}", ensemble.outputs());
+        thread::sleep(POLL_EVERY);
+    }
+}
+
 #[test]
 fn it_comes_and_goes_without_a_write() {
     let (ensemble, [leader, follower, _]) = ensemble("true");
     for index in [leader, follower] {
+        until_alike(&ensemble);
         let before = writes(&ensemble, index);
         let mut session = open(&ensemble, index);
         assert_eq!(session.welcome.read_only, Some(false));
