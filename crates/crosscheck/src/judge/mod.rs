@@ -29,6 +29,9 @@ use zxids::Zxids;
 /// The znode that each server writes by itself.
 pub(crate) const CONFIG: &str = "/zookeeper/config";
 
+/// What a request that waits takes beside its bytes, roughly.
+pub(crate) const TURN_BYTES: usize = 256;
+
 /// A request, and what `ZooKeeper` answered.
 #[derive(Clone, Debug)]
 pub(crate) struct Exchange {
@@ -54,9 +57,9 @@ impl Exchange {
         self.request.get(8..).unwrap_or_default()
     }
 
-    /// Bytes held.
+    /// Bytes held until it is compared, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        self.request.len() + self.body.len()
+        self.request.len() + self.body.len() + TURN_BYTES
     }
 }
 
@@ -72,6 +75,9 @@ pub(crate) struct Reply<'a> {
     /// What stands behind it.
     pub(crate) body: &'a [u8],
 }
+
+/// Ephemerals, and znodes that end by the clock, that are known at once.
+const KNOWN_MAX: usize = 1 << 20;
 
 /// All that is known of both trees.
 #[derive(Debug, Default)]
@@ -120,6 +126,12 @@ impl Judge {
                 What::Set => {}
             }
         }
+    }
+
+    /// Whether more should be remembered than can be: nothing can be judged any more.
+    pub(crate) fn is_overrun(&self) -> bool {
+        let is_full = self.ephemerals.len() > KNOWN_MAX || self.clocked.len() > KNOWN_MAX;
+        is_full || self.marks.is_overrun()
     }
 
     /// A session ended: its ephemerals are gone, by the change `zxid`. Returns their paths.
