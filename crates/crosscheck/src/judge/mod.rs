@@ -20,7 +20,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use bytes::Bytes;
 
 use crate::change::{Change, What};
+use crate::copy::Copied;
 use crate::input::ConnId;
+use crate::report::Reason;
 use baselines::Baselines;
 use marks::Marks;
 use recent::Recent;
@@ -115,7 +117,7 @@ impl Judge {
                     self.baselines.created(path);
                     self.clocked.insert(path.clone());
                     if let Some(parent) = crate::change::parent(path) {
-                        self.marks.mark_children(parent, crate::report::Reason::Clock);
+                        self.marks.mark_children(parent, Reason::Clock);
                     }
                 }
                 What::Deleted => {
@@ -126,6 +128,17 @@ impl Judge {
                 What::Set => {}
             }
         }
+    }
+
+    /// The tree was copied, but for these.
+    pub(crate) fn copied(&mut self, copied: Copied) {
+        for path in &copied.ephemerals {
+            self.marks.mark_existence(path, Reason::Before);
+        }
+        for path in &copied.parents {
+            self.marks.mark_children(path, Reason::Before);
+        }
+        self.baselines = Baselines::copied(copied.offsets);
     }
 
     /// Whether more should be remembered than can be: nothing can be judged any more.
