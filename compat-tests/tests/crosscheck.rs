@@ -6,13 +6,17 @@
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use compat_tests::oracle::process::{ServerProcess, Software, free_address};
 use compat_tests::prerequisites::rookery_binary;
 use compat_tests::random::Random;
-use compat_tests::raw::{Answer, Handshake, Incoming, Session, Writer, put_create_flagged};
+use compat_tests::raw::{
+    Answer, Handshake, Incoming, RawConnection, Session, Writer, put_create_flagged,
+};
 use compat_tests::server::client_settings;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
@@ -96,6 +100,21 @@ impl Bench {
             assert!(Instant::now() < deadline, "{what} did not come\n{}", self.text("report"));
             thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// Waits until what created this znode has been repeated.
+    fn wait_for_rookery(&self, path: &str) {
+        let rookery = self.rookery.as_ref().unwrap().address();
+        let mut session = Session::open(rookery, TIMEOUT_MS).unwrap();
+        let deadline = Instant::now() + WITHIN;
+        while !matches!(read(&mut session, EXISTS, path, false), Answer::Reply(0, _)) {
+            assert!(Instant::now() < deadline, "nothing is repeated on Rookery");
+        }
+    }
+
+    fn signal_rookery(&self, signal: Signal) {
+        let pid = self.rookery.as_ref().unwrap().pid();
+        kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
     }
 
     /// Stops the proxy; its exit code, and the report.
@@ -276,14 +295,11 @@ fn a_change_behind_its_back_is_found() {
     let mut session = bench.session();
     ok(create(&mut session, "/planted", 0));
     ok(read(&mut session, GET_DATA, "/planted", false));
-    ok(create(&mut session, "/alike", 0));
+ok(create(&mut session, "/alike", 0));
     // Requests are repeated in order: the read was, before anything is planted.
+    bench.wait_for_rookery("/alike");
     let rookery = bench.rookery.as_ref().unwrap().address();
     let mut other = Session::open(rookery, TIMEOUT_MS).unwrap();
-    let deadline = Instant::now() + WITHIN;
-    while !matches!(read(&mut other, EXISTS, "/alike", false), Answer::Reply(0, _)) {
-        assert!(Instant::now() < deadline, "nothing is repeated on Rookery");
-    }
     ok(set(&mut other, "/planted", b"another"));
     ok(read(&mut session, GET_DATA, "/planted", false));
     ok(read(&mut session, GET_DATA, "/alike", false));
@@ -401,4 +417,108 @@ fn a_tree_that_was_copied_goes_on_alike_and_writes_past_the_proxy_are_no_alarm()
     assert_eq!(code, 0, "{}", report.0);
     assert_eq!(report.figure("foreign-changes"), 2, "{}", report.0);
     assert_eq!(report.figure("not-judged"), 3, "{}", report.0);
+}
+
+#[test]
+fn busy_clients_do_not_keep_it_from_comparing_to_the_end() {
+    let bench = Bench::start(&[]);
+    let mut session = bench.session();
+    ok(create(&mut session, "/busy", 0));
+    // Somebody who only looks what listens there.
+    let mut probe = RawConnection::open(bench.listen).unwrap();
+    probe.send(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    let (server, answered) = (bench.listen, Arc::new(AtomicU64::new(0)));
+    let clients: Vec<_> = (0..6)
+        .map(|number| {
+            let answered = Arc::clone(&answered);
+            thread::spawn(move || {
+                let mut session = Session::open(server, TIMEOUT_MS).unwrap();
+                let (own, mut random) = (format!("/busy/{number}"), Random::seeded(number));
+                ok(create(&mut session, &own, 1));
+                let mut is_served = true;
+                // Until the proxy closes the connection.
+                while is_served {
+                    let answer = if random.below(5) == 0 {
+                        session.ask(SET_DATA, |out| put_set(out, &own, b"own", -1))
+                    } else {
+                        session.ask(GET_DATA, |out| {
+                            out.text(Some("/busy")).flag(true);
+                        })
+                    };
+                    is_served = matches!(answer, Ok(Answer::Reply(0, _)));
+                    answered.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    let deadline = Instant::now() + WITHIN;
+    while answered.load(Ordering::Relaxed) < 600 {
+        assert!(Instant::now() < deadline, "clients are not served");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let (code, report) = bench.stop();
+    for client in clients {
+        client.join().unwrap();
+    }
+    assert_eq!(report.differences(), [""; 0], "{}", report.0);
+    assert_eq!((code, report.figure("waiting"), report.figure("given-up")), (0, 0, 0));
+    assert!(report.figure("equal") >= 600, "{}", report.0);
+}
+
+#[test]
+fn rookery_that_hangs_while_clients_are_silent_is_noticed() {
+    let mut bench = Bench::start(&["--patience", "3"]);
+    let mut session = bench.session();
+    ok(create(&mut session, "/before", 0));
+    bench.wait_for_rookery("/before");
+    bench.signal_rookery(Signal::STOP);
+    bench.wait("the news", |bench| bench.text("report").contains("Rookery does not answer"));
+    ok(create(&mut session, "/after", 0));
+    bench.signal_rookery(Signal::CONT);
+    let (code, report) = bench.stop();
+    assert_eq!((code, report.differences().len()), (3, 0), "{}", report.0);
+}
+
+#[test]
+fn what_a_slow_rookery_has_not_answered_counts_as_backlog() {
+    let mut bench = Bench::start(&["--patience", "60", "--backlog", "1"]);
+    let mut session = bench.session();
+    ok(create(&mut session, "/big", 0));
+    ok(set(&mut session, "/big", &[b'x'; 50_000]));
+    bench.wait_for_rookery("/big");
+    bench.signal_rookery(Signal::STOP);
+    for _ in 0..60 {
+        ok(read(&mut session, GET_DATA, "/big", false));
+    }
+    bench.wait("the news", |bench| bench.text("report").contains("no-room"));
+    bench.signal_rookery(Signal::CONT);
+    let (code, report) = bench.stop();
+    assert_eq!((code, report.differences().len()), (3, 0), "{}", report.0);
+    assert_eq!((report.figure("given-up"), report.figure("waiting")), (1, 0), "{}", report.0);
+}
+
+#[test]
+fn an_ephemeral_deleted_past_the_proxy_does_not_end_its_session() {
+    let bench = Bench::start(&[]);
+    let (mut owner, mut watcher) = (bench.session(), bench.session());
+    ok(create(&mut owner, "/controller", 1));
+    ok(read(&mut watcher, EXISTS, "/controller", true));
+    let mut past = Session::open(bench.zookeeper.address(), TIMEOUT_MS).unwrap();
+    ok(past
+        .ask(DELETE, |out| {
+            out.text(Some("/controller")).int(-1);
+        })
+        .unwrap());
+    let event = watcher.connection.read_frame(WITHIN).unwrap();
+    assert!(matches!(event, Incoming::Frame(_)), "{event:?}");
+    ok(create(&mut owner, "/other", 1));
+    ok(read(&mut owner, GET_DATA, "/other", false));
+    ok(read(&mut watcher, GET_DATA, "/other", false));
+    ok(owner.ask(CLOSE, |_| {}).unwrap());
+    assert!(matches!(read(&mut watcher, EXISTS, "/other", false), Answer::Reply(-101, _)));
+    ok(watcher.ask(CLOSE, |_| {}).unwrap());
+    let (code, report) = bench.stop();
+    assert_eq!((code, report.differences().len()), (0, 0), "{}", report.0);
+    assert_eq!(report.figure("foreign-changes"), 1, "{}", report.0);
+    assert_eq!(report.figure("requests"), report.figure("equal"), "{}", report.0);
 }

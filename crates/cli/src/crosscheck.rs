@@ -11,6 +11,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use crosscheck::{Auth, Copy, Crosscheck, Outcome, Servers, Settings};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use server::logging::{self, LogFormat};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -20,6 +21,11 @@ const EXIT_DIFFERENT: u8 = 1;
 const EXIT_USAGE: u8 = 2;
 /// Nothing differed, but not all was compared.
 const EXIT_INCOMPLETE: u8 = 3;
+
+/// The longest time that can be given.
+const TIME_MAX: Duration = Duration::from_secs(365 * 86_400);
+/// How often a summary may come.
+const SUMMARY_EVERY_MIN: Duration = Duration::from_secs(1);
 
 /// The arguments of `rookery crosscheck`.
 #[derive(Debug, clap::Args)]
@@ -53,20 +59,20 @@ pub(crate) struct Args {
     #[arg(long, value_name = "ADDRESS")]
     metrics: Option<SocketAddr>,
     /// Seconds between summaries.
-    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    summary_every: u64,
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds)]
+    summary_every: Duration,
     /// Mebibytes that may wait to be compared; beyond, sessions are compared no more.
     #[arg(long, value_name = "MIB", default_value_t = 64)]
     backlog: usize,
     /// Seconds that the counterpart of an event may take.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5.0)]
-    settle: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    settle: Duration,
     /// Seconds that Rookery may take to answer.
-    #[arg(long, value_name = "SECONDS", default_value_t = 30.0)]
-    patience: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = seconds)]
+    patience: Duration,
     /// Seconds to compare what is left at the end.
-    #[arg(long, value_name = "SECONDS", default_value_t = 15.0)]
-    drain: f64,
+    #[arg(long, value_name = "SECONDS", default_value = "15", value_parser = seconds)]
+    drain: Duration,
     /// What to log to standard error, such as `info`.
     #[arg(long, value_name = "FILTER")]
     log: Option<String>,
@@ -103,6 +109,7 @@ async fn try_run(args: Args) -> Result<Outcome, String> {
         None => None,
     };
     let settings = args.settings()?;
+    raise_descriptors();
     let text = Box::new(std::io::stdout());
     let running = tokio::select! {
         started = Crosscheck::start(settings, text, json) => {
@@ -121,16 +128,13 @@ async fn try_run(args: Args) -> Result<Outcome, String> {
 
 impl Args {
     fn settings(self) -> Result<Settings, String> {
-        let seconds = |value: f64, name: &str| {
-            Duration::try_from_secs_f64(value).map_err(|error| format!("--{name}: {error}"))
-        };
         if !self.rookery.is_one() {
             return Err("--rookery: one server, for another one may be behind it".to_owned());
         }
         Ok(Settings {
-            settle: seconds(self.settle, "settle")?,
-            patience: seconds(self.patience, "patience")?,
-            drain: seconds(self.drain, "drain")?,
+            settle: self.settle,
+            patience: self.patience,
+            drain: self.drain,
             zookeeper: self.zookeeper,
             rookery: self.rookery,
             listen: self.listen,
@@ -138,9 +142,28 @@ impl Args {
             copy: self.copy.then_some(Copy { steps_max: self.copy_steps }),
             auth: self.auth,
             backlog_bytes: self.backlog.saturating_mul(1 << 20),
-            summary_every: Duration::from_secs(self.summary_every.max(1)),
+            summary_every: self.summary_every.max(SUMMARY_EVERY_MIN),
             show_data: self.show_data,
         })
+    }
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds: f64 = text.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    let time = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if time > TIME_MAX {
+        return Err(format!("expected at most {} seconds", TIME_MAX.as_secs()));
+    }
+    Ok(time)
+}
+
+/// Takes all descriptors that the system lets this process have: a client needs three, for its
+/// own connection and those to both servers.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!("cannot raise the limit of open files: {error}");
     }
 }
 
@@ -148,4 +171,17 @@ impl Args {
 fn fail(message: &str) -> ExitCode {
     eprintln!("rookery: {message}");
     ExitCode::from(EXIT_USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_seconds_that_a_clock_can_count() {
+        assert_eq!(seconds("0.5"), Ok(Duration::from_millis(500)));
+        for text in ["", "x", "-1", "NaN", "inf", "1e30", "31536001"] {
+            assert!(seconds(text).is_err(), "{text}");
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The proxy's own sessions, on either server: to observe, to copy, to see who is there.
 
 use std::io;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use proto::{
@@ -18,7 +18,9 @@ use crate::servers::Servers;
 /// The timeout of the proxy's own sessions, in milliseconds.
 const SESSION_MS: i32 = 30_000;
 /// How long an answer may take.
-const ANSWER_MAX: Duration = Duration::from_secs(20);
+pub(crate) const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// How long such a session may be silent.
+pub(crate) const SILENCE_MAX: Duration = Duration::from_secs(5);
 
 /// Why a session of the proxy's own does not work.
 #[derive(Debug, thiserror::Error)]
@@ -38,6 +40,9 @@ pub enum ClientError {
     /// The server refused what the proxy says that it is.
     #[error("the server refused --auth")]
     Auth,
+    /// The server sets no watch.
+    #[error("the server refused a watch")]
+    NoWatch,
     /// No answer in time.
     #[error("the server does not answer")]
     Silent,
@@ -69,6 +74,8 @@ pub(crate) struct Client {
     cutter: Cutter,
     out: BytesMut,
     xid: i32,
+    /// When something was sent last.
+    sent: Instant,
 }
 
 /// A reply or an event.
@@ -79,11 +86,15 @@ pub(crate) struct Answer {
 }
 
 impl Client {
+    fn on(stream: TcpStream) -> Self {
+        let (cutter, out, sent) = (Cutter::default(), BytesMut::new(), Instant::now());
+        Self { stream, cutter, out, xid: 0, sent }
+    }
+
     /// Opens a session.
     pub(crate) async fn open(servers: &Servers, auth: Option<&Auth>) -> Result<Self, ClientError> {
         let stream = servers.connect().await?;
-        let (cutter, out) = (Cutter::default(), BytesMut::new());
-        let mut client = Self { stream, cutter, out, xid: 0 };
+        let mut client = Self::on(stream);
         let hello = ConnectRequest {
             protocol_version: 0,
             last_zxid_seen: 0,
@@ -143,6 +154,16 @@ impl Client {
         self.flush().await
     }
 
+    /// Sends a ping and waits for its answer, if the session was silent for so long. To be
+    /// called between questions.
+    pub(crate) async fn keep_alive(&mut self, silence_max: Duration) -> Result<(), ClientError> {
+        if self.sent.elapsed() < silence_max {
+            return Ok(());
+        }
+        self.ping().await?;
+        self.answer().await.map(drop)
+    }
+
     /// Closes the session.
     pub(crate) async fn close(mut self) {
         // It would end by itself.
@@ -161,6 +182,7 @@ impl Client {
     }
 
     async fn flush(&mut self) -> Result<(), ClientError> {
+        self.sent = Instant::now();
         let sent = timeout(ANSWER_MAX, self.stream.write_all_buf(&mut self.out)).await;
         Ok(sent.map_err(|_| ClientError::Silent)??)
     }
@@ -193,5 +215,27 @@ mod tests {
         let auth: Auth = "digest:user:pass".parse().expect("good");
         assert_eq!((auth.scheme.as_str(), auth.secret.as_str()), ("digest", "user:pass"));
         assert!("digest".parse::<Auth>().is_err() && ":x".parse::<Auth>().is_err());
+    }
+
+    #[tokio::test]
+    async fn a_session_that_was_silent_is_kept_alive_and_others_are_left_alone() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("it is bound");
+        let stream = TcpStream::connect(address).await.expect("somebody listens");
+        let (mut server, _) = listener.accept().await.expect("somebody came");
+        let mut client = Client::on(stream);
+        client.keep_alive(Duration::from_secs(3600)).await.expect("nothing to do");
+        let answers = tokio::spawn(async move {
+            let mut ping = [0; 12];
+            server.read_exact(&mut ping).await.expect("a ping");
+            let mut answer = BytesMut::new();
+            let header = ReplyHeader { xid: xid::PING, zxid: 7, err: 0 };
+            put_frame(&mut answer, |out| header.encode(out));
+            server.write_all(&answer).await.expect("somebody reads");
+            ping
+        });
+        client.keep_alive(Duration::ZERO).await.expect("the answer of the ping");
+        let ping = answers.await.expect("it does not panic");
+        assert_eq!(ping, [0, 0, 0, 8, 255, 255, 255, 254, 0, 0, 0, 11]);
     }
 }

@@ -17,10 +17,8 @@ use proto::{
     MultiOp, MultiRequest, Record, Request, SetAclRequest, SetDataRequest, Stat,
 };
 
-use crate::client::{Auth, Client, ClientError};
-use crate::judge::Judge;
-use crate::judge::baselines::{Baselines, Offsets};
-use crate::report::Reason;
+use crate::client::{Auth, Client, ClientError, SILENCE_MAX};
+use crate::judge::baselines::Offsets;
 use crate::servers::Servers;
 
 /// Steps that are sent as one multi.
@@ -66,40 +64,39 @@ pub enum CopyError {
 }
 
 /// What was copied.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Copied {
     pub(crate) znodes: u64,
-    pub(crate) ephemerals: u64,
+    /// Ephemerals, which were left out.
+    pub(crate) ephemerals: Vec<String>,
+    /// Znodes whose children are not the same, or will not be named alike.
+    pub(crate) parents: Vec<String>,
     /// Znodes whose numbers could not be brought up to those of `ZooKeeper`.
     pub(crate) inexact: u64,
+    /// How far numbers are from those of `ZooKeeper`, where they are not the same.
+    pub(crate) offsets: HashMap<String, Offsets>,
 }
 
-/// Copies, and tells `judge` what is not alike.
+/// Copies. What changes meanwhile is for others to see.
 pub(crate) async fn copy(
     servers: (&Servers, &Servers),
     auth: Option<&Auth>,
     how: Copy,
-    judge: &mut Judge,
 ) -> Result<Copied, CopyError> {
     let from = Client::open(servers.0, auth).await.map_err(CopyError::ZooKeeper)?;
     let to = Client::open(servers.1, auth).await.map_err(CopyError::Rookery)?;
-    let offsets = HashMap::new();
-    let mut copier = Copier { from, to, how, offsets, judge, copied: Copied::default() };
+    let mut copier = Copier { from, to, how, copied: Copied::default() };
     copier.must_be_empty().await?;
     copier.tree().await?;
-    let (copied, offsets) = (copier.copied, copier.offsets);
     copier.from.close().await;
     copier.to.close().await;
-    judge.baselines = Baselines::copied(offsets);
-    Ok(copied)
+    Ok(copier.copied)
 }
 
-struct Copier<'a> {
+struct Copier {
     from: Client,
     to: Client,
     how: Copy,
-    offsets: HashMap<String, Offsets>,
-    judge: &'a mut Judge,
     copied: Copied,
 }
 
@@ -111,7 +108,7 @@ struct Znode {
     children: Vec<String>,
 }
 
-impl Copier<'_> {
+impl Copier {
     async fn must_be_empty(&mut self) -> Result<(), CopyError> {
         for path in ["/", "/zookeeper/quota"] {
             let children = children(&mut self.to, path).await.map_err(CopyError::Rookery)?;
@@ -128,11 +125,11 @@ impl Copier<'_> {
     async fn tree(&mut self) -> Result<(), CopyError> {
         let mut stack = vec![("/".to_owned(), None)];
         while let Some((path, visited)) = stack.pop() {
+            self.keep_alive().await?;
             let Some(znode) = visited else {
                 let Some(znode) = self.read(&path).await? else { continue };
                 if znode.stat.ephemeral_owner != 0 {
-                    self.copied.ephemerals += 1;
-                    self.judge.marks.mark_existence(&path, Reason::Before);
+                    self.copied.ephemerals.push(path);
                     continue;
                 }
                 self.create(&path, &znode).await?;
@@ -213,17 +210,13 @@ impl Copier<'_> {
         let own = stat(&mut self.to, path).await.map_err(CopyError::Rookery)?.unwrap_or(own);
         let ephemeral = znode.stat.num_children != own.num_children;
         let offsets = Offsets::between(&znode.stat, &own);
-        if ephemeral {
-            // The director judges neither list nor count of these children.
-            self.judge.marks.mark_children(path, Reason::Before);
-        }
         if offsets != Offsets::default() {
             self.copied.inexact += u64::from(!ephemeral);
-            self.offsets.insert(path.to_owned(), offsets);
+            self.copied.offsets.insert(path.to_owned(), offsets);
         }
-        if ever_created(&znode.stat) != ever_created(&own) {
-            // Sequential znodes get other names here.
-            self.judge.marks.mark_children(path, Reason::Before);
+        if ephemeral || ever_created(&znode.stat) != ever_created(&own) {
+            // Neither list nor count of these children is alike; sequential ones get other names.
+            self.copied.parents.push(path.to_owned());
         }
         Ok(())
     }
@@ -288,12 +281,19 @@ impl Copier<'_> {
         Ok(())
     }
 
+    /// One side may have much to do while the other is not asked anything.
+    async fn keep_alive(&mut self) -> Result<(), CopyError> {
+        self.from.keep_alive(SILENCE_MAX).await.map_err(CopyError::ZooKeeper)?;
+        self.to.keep_alive(SILENCE_MAX).await.map_err(CopyError::Rookery)
+    }
+
     async fn apply(
         &mut self,
         what: &str,
         path: &str,
         request: &Request<'_>,
     ) -> Result<(), CopyError> {
+        self.keep_alive().await?;
         let answer = self.to.ask(request).await.map_err(CopyError::Rookery)?;
         if answer.header.err == 0 {
             return Ok(());

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::MissedTickBehavior;
 
 use crate::client::Client;
 use crate::director::{Director, Output};
@@ -85,31 +86,47 @@ pub(crate) struct Driver {
 }
 
 impl Driver {
+    /// Handles what comes while `work` is under way, before there are clients: changes that the
+    /// observer sees.
+    pub(crate) async fn during<T>(&mut self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                Some(input) = self.others.recv() => self.handle(input),
+            }
+            self.flush();
+        }
+    }
+
     /// Compares until it is told to stop, and then what is left.
     pub(crate) async fn run(mut self, mut stop: oneshot::Receiver<()>) -> Outcome {
         let mut tick = tokio::time::interval(TICK);
-        let mut summary_at = Instant::now() + self.summary_every;
-        let mut until: Option<Instant> = None;
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut summary = Instant::now();
+        let mut stopped: Option<Instant> = None;
         loop {
             tokio::select! {
+                // The clock before the inputs: there may be always one more of those.
                 biased;
-                _ = &mut stop, if until.is_none() => until = Some(Instant::now() + self.drain),
-                Some(input) = self.others.recv() => self.handle(input),
-                Some(input) = self.taps.recv() => self.handle(input),
+                _ = &mut stop, if stopped.is_none() => stopped = Some(Instant::now()),
                 _ = tick.tick() => {
                     self.director.tick(Instant::now());
                     self.show_figures();
                 }
+                Some(input) = self.others.recv() => self.handle(input),
+                Some(input) = self.taps.recv() => self.handle(input),
             }
             self.flush();
             let now = Instant::now();
-            if now >= summary_at {
-                summary_at = now + self.summary_every;
+            if now.duration_since(summary) >= self.summary_every {
+                summary = now;
                 self.summary();
             }
-            let Some(until) = until else { continue };
+            let Some(stopped) = stopped else { continue };
             let waiting = self.director.waiting();
-            if (waiting == 0 && self.taps.is_empty()) || now >= until {
+            let is_late = now.duration_since(stopped) >= self.drain;
+            if (waiting == 0 && self.taps.is_empty()) || is_late {
                 self.summary();
                 let report = &self.director.report;
                 return Outcome { counts: report.counts.clone(), ended: report.ended, waiting };
@@ -183,5 +200,55 @@ impl Driver {
         let waiting = self.director.waiting();
         self.director.report.summary(waiting);
         self.lines.write(&self.director.report.take_lines());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::director::Patience;
+    use crate::input::Observed;
+    use crate::judge::Judge;
+    use crate::report::Reason;
+    use crate::tap::Budget;
+
+    #[tokio::test]
+    async fn what_is_observed_during_a_copy_is_handled_meanwhile() {
+        let second = Duration::from_secs(1);
+        let patience = Patience { settle: second, rookery: second, zookeeper: second };
+        let (_, taps) = mpsc::unbounded_channel();
+        let (to, others) = mpsc::channel(1);
+        let (wanted, mut wants) = watch::channel(0);
+        let mut driver = Driver {
+            director: Director::new(Judge::default(), Arc::new(Budget::new(1000)), patience),
+            taps,
+            others,
+            to: to.clone(),
+            rookery: "127.0.0.1".parse().expect("good"),
+            wanted,
+            lines: Lines { text: Box::new(std::io::sink()), json: None },
+            summary_every: second,
+            drain: second,
+            metrics: Arc::default(),
+            remotes: HashMap::new(),
+        };
+        let tell = |observed| async {
+            to.send(Input::Observed(observed)).await.expect("somebody listens");
+        };
+        let change = |zxid| Observed::Change { zxid, kind: 3, path: format!("/{zxid}") };
+        // A copy that waits until the observer has been heard, time and again.
+        let copy = async {
+            for zxid in 1..=100 {
+                tell(change(zxid)).await;
+                wants.changed().await.expect("the director asks how far that is");
+                tell(Observed::UpTo(zxid)).await;
+            }
+            tell(change(101)).await;
+            wants.changed().await.expect("the director asks once more");
+        };
+        driver.during(copy).await;
+        let judge = &driver.director.judge;
+        assert_eq!(judge.marks.whole("/100"), Some(Reason::Foreign));
+        assert_eq!(driver.director.report.counts.foreign_changes, 100);
     }
 }

@@ -13,7 +13,7 @@ use proto::{AddWatchRequest, Record, Request, WatcherEvent, xid};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, interval, sleep_until};
 
-use crate::client::{Auth, Client, ClientError};
+use crate::client::{ANSWER_MAX, Auth, Client, ClientError, SILENCE_MAX};
 use crate::input::{Input, Observed};
 use crate::servers::Servers;
 
@@ -21,8 +21,8 @@ use crate::servers::Servers;
 const PERSISTENT_RECURSIVE: i32 = 1;
 /// How soon `ZooKeeper` is asked again when it is behind what it has told another client.
 const ASK_AGAIN: Duration = Duration::from_millis(3);
-/// How often the session is kept alive.
-const KEEP_ALIVE: Duration = Duration::from_secs(5);
+/// How often a watch is tried to be set before this `ZooKeeper` is thought to have none.
+const TRIES: usize = 3;
 /// Before the next attempt to connect.
 const RECONNECT: Duration = Duration::from_millis(200);
 
@@ -44,19 +44,31 @@ pub(crate) struct Watching {
 }
 
 impl Watching {
-    /// Sets the watch; `None` when this `ZooKeeper` cannot.
-    pub(crate) async fn start(
+    /// Sets the watch for the first time; `None` when this `ZooKeeper` cannot.
+    pub(crate) async fn first(
         servers: &Servers,
         auth: Option<&Auth>,
     ) -> Result<Option<Self>, ClientError> {
-        let mut client = Client::open(servers, auth).await?;
+        for _ in 0..TRIES {
+            let client = Client::open(servers, auth).await?;
+            match Self::set(client).await {
+                // Servers before 3.6 close the connection, and so does one that stops.
+                Err(ClientError::Io(_)) => {}
+                result => return result,
+            }
+        }
+        Ok(None)
+    }
+
+    /// Sets it once more on a `ZooKeeper` that can.
+    async fn again(servers: &Servers, auth: Option<&Auth>) -> Result<Self, ClientError> {
+        let client = Client::open(servers, auth).await?;
+        Self::set(client).await?.ok_or(ClientError::NoWatch)
+    }
+
+    async fn set(mut client: Client) -> Result<Option<Self>, ClientError> {
         let request = AddWatchRequest { path: Some("/"), mode: PERSISTENT_RECURSIVE };
-        let answer = match client.ask(&Request::AddWatch(request)).await {
-            Ok(answer) => answer,
-            // Servers before 3.6 close the connection.
-            Err(ClientError::Io(_)) => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let answer = client.ask(&Request::AddWatch(request)).await?;
         let since = answer.header.zxid;
         Ok((answer.header.err == 0).then_some(Self { client, since }))
     }
@@ -75,28 +87,24 @@ impl Observer {
 
     /// Observes until nobody listens. Connects again whenever that is needed.
     pub(crate) async fn run(mut self, first: Option<Watching>) {
-        let mut watching = first;
+        let Some(mut watching) = first else {
+            return self.tell(Observed::Blind).await;
+        };
         loop {
-            let Some(current) = watching.take() else {
-                return self.tell(Observed::Blind).await;
-            };
-            self.tell(Observed::UpTo(current.since)).await;
-            if let Err(error) = self.observe(current.client).await {
+            self.tell(Observed::UpTo(watching.since)).await;
+            if let Err(error) = self.observe(watching.client).await {
                 tracing::warn!("the observer of ZooKeeper: {error}");
             }
-            if self.to.is_closed() {
-                return;
-            }
             loop {
-                match Watching::start(&self.servers, self.auth.as_ref()).await {
+                if self.to.is_closed() {
+                    return;
+                }
+                match Watching::again(&self.servers, self.auth.as_ref()).await {
                     Ok(again) => {
                         watching = again;
                         break;
                     }
                     Err(error) => tracing::debug!("the observer of ZooKeeper: {error}"),
-                }
-                if self.to.is_closed() {
-                    return;
                 }
                 tokio::time::sleep(RECONNECT).await;
             }
@@ -105,11 +113,13 @@ impl Observer {
     }
 
     async fn observe(&mut self, mut client: Client) -> Result<(), ClientError> {
-        let mut keep_alive = interval(KEEP_ALIVE);
+        let mut keep_alive = interval(SILENCE_MAX);
         let mut told = 0;
-        let mut is_asking = false;
+        // When a ping was sent that is not answered; events that came since count as answers.
+        let mut asked: Option<Instant> = None;
         let mut again: Option<Instant> = None;
         loop {
+            let silent_at = asked.map(|asked| asked + ANSWER_MAX);
             tokio::select! {
                 answer = client.next() => {
                     let answer = answer?;
@@ -117,34 +127,33 @@ impl Observer {
                         let event = WatcherEvent::from_bytes(&answer.body)?;
                         let (zxid, kind) = (answer.header.zxid, event.kind);
                         self.tell(Observed::Change { zxid, kind, path: event.path.to_owned() }).await;
+                        asked = asked.map(|_| Instant::now());
                     } else {
-                        is_asking = false;
+                        asked = None;
                         told = answer.header.zxid;
                         self.tell(Observed::UpTo(told)).await;
                         let is_behind = told < *self.wanted.borrow();
                         again = is_behind.then(|| Instant::now() + ASK_AGAIN);
                     }
+                    continue;
                 }
                 changed = self.wanted.changed() => {
                     if changed.is_err() {
                         return Ok(());
                     }
-                    if !is_asking && told < *self.wanted.borrow_and_update() {
-                        is_asking = true;
-                        again = None;
-                        client.ping().await?;
+                    if asked.is_some() || told >= *self.wanted.borrow_and_update() {
+                        continue;
                     }
                 }
-                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {
-                    is_asking = true;
-                    again = None;
-                    client.ping().await?;
-                }
-                _ = keep_alive.tick(), if !is_asking => {
-                    is_asking = true;
-                    client.ping().await?;
+                () = sleep_until(again.unwrap_or_else(Instant::now)), if again.is_some() => {}
+                _ = keep_alive.tick(), if asked.is_none() => {}
+                () = sleep_until(silent_at.unwrap_or_else(Instant::now)), if asked.is_some() => {
+                    return Err(ClientError::Silent);
                 }
             }
+            asked = Some(Instant::now());
+            again = None;
+            client.ping().await?;
         }
     }
 

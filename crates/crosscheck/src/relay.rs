@@ -11,6 +11,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{ReadHalf, WriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::input::{ConnId, Input};
@@ -37,12 +39,29 @@ pub(crate) struct Relay {
     pub(crate) to: UnboundedSender<Input>,
 }
 
+/// How a client's side of a connection ended.
+enum Ended<'a> {
+    /// The client said all that it has to say.
+    ByClient(WriteHalf<'a>),
+    /// `ZooKeeper` takes no more.
+    ByZooKeeper,
+    /// The client is refused.
+    Refused,
+}
+
 impl Relay {
-    /// Accepts clients until it is dropped.
-    pub(crate) async fn run(self) {
+    /// Accepts clients until it is told to stop. When this returns, all of them are told to
+    /// have ended.
+    pub(crate) async fn run(self, mut stop: oneshot::Receiver<()>) {
         let numbers = AtomicU64::new(1);
+        let mut clients = JoinSet::new();
         loop {
-            let client = match self.listener.accept().await {
+            let accepted = tokio::select! {
+                accepted = self.listener.accept() => accepted,
+                Some(_) = clients.join_next() => continue,
+                _ = &mut stop => return clients.shutdown().await,
+            };
+            let client = match accepted {
                 Ok((client, _)) => client,
                 Err(error) => {
                     tracing::warn!("cannot accept a client: {error}");
@@ -53,7 +72,7 @@ impl Relay {
             let conn = ConnId(numbers.fetch_add(1, Ordering::Relaxed));
             let tap = Tap::open(conn, Arc::clone(&self.budget), self.to.clone());
             let zookeeper = Arc::clone(&self.zookeeper);
-            tokio::spawn(async move {
+            clients.spawn(async move {
                 // How a connection ended is for its two ends to judge.
                 if let Err(error) = relay(client, &zookeeper, &tap).await {
                     tracing::debug!("connection {conn}: {error}");
@@ -72,27 +91,28 @@ async fn relay(mut client: TcpStream, zookeeper: &Servers, tap: &Tap) -> io::Res
     let up = up(from_client, to_server, tap);
     let down = down(from_server, to_client, tap);
     tokio::pin!(up, down);
-    tokio::select! {
-        server = &mut up => {
-            let mut server = server?;
+    let ended = tokio::select! {
+        ended = &mut up => ended,
+        result = &mut down => return result,
+    };
+    match ended {
+        Ended::ByClient(mut server) => {
             // ZooKeeper drops what it has not answered when it reads the end of a connection:
             // a client that closes its session and does not wait would go unanswered.
             if let Ok(result) = timeout(LINGER, &mut down).await {
                 return result;
             }
             server.shutdown().await?;
-            timeout(CLOSE_MAX, down).await.unwrap_or(Ok(()))
         }
-        result = &mut down => result,
+        // What it answered before is still on its way.
+        Ended::ByZooKeeper => {}
+        Ended::Refused => return Ok(()),
     }
+    timeout(CLOSE_MAX, down).await.unwrap_or(Ok(()))
 }
 
-/// From the client to `ZooKeeper`, until the client ends.
-async fn up<'a>(
-    mut from: ReadHalf<'_>,
-    mut to: WriteHalf<'a>,
-    tap: &Tap,
-) -> io::Result<WriteHalf<'a>> {
+/// From the client to `ZooKeeper`, until either ends.
+async fn up<'a>(mut from: ReadHalf<'_>, mut to: WriteHalf<'a>, tap: &Tap) -> Ended<'a> {
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut is_first = true;
     loop {
@@ -100,14 +120,16 @@ async fn up<'a>(
         let chunk = &chunk[..bytes];
         if is_first && chunk.first() == Some(&TLS_HANDSHAKE) {
             tracing::warn!("a client speaks TLS, which the cross-check does not: it is refused");
-            return Err(io::Error::other("TLS"));
+            return Ended::Refused;
         }
         is_first = false;
         if chunk.is_empty() {
-            return Ok(to);
+            return Ended::ByClient(to);
         }
         tap.client(chunk);
-        to.write_all(chunk).await?;
+        if to.write_all(chunk).await.is_err() {
+            return Ended::ByZooKeeper;
+        }
     }
 }
 

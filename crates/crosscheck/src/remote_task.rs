@@ -1,5 +1,7 @@
 //! The socket to Rookery for one client: sends what it is given, tells what comes.
 
+use std::collections::VecDeque;
+
 use bytes::{Bytes, BytesMut};
 use proto::put_frame;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,13 +39,20 @@ async fn exchange(
     let mut cutter = Cutter::default();
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut out = BytesMut::new();
+    // What Rookery does not take yet is not copied: it counts once, where it came from.
+    let mut pending: VecDeque<Bytes> = VecDeque::new();
     loop {
+        while out.len() < CHUNK_BYTES
+            && let Some(payload) = pending.pop_front()
+        {
+            put_frame(&mut out, |out| out.extend_from_slice(&payload));
+        }
         tokio::select! {
             payload = payloads.recv() => {
                 let Some(payload) = payload else { return into.shutdown().await };
-                put_frame(&mut out, |out| out.extend_from_slice(&payload));
+                pending.push_back(payload);
                 while let Ok(payload) = payloads.try_recv() {
-                    put_frame(&mut out, |out| out.extend_from_slice(&payload));
+                    pending.push_back(payload);
                 }
             }
             written = into.write_buf(&mut out), if !out.is_empty() => {

@@ -29,8 +29,6 @@ pub enum Reason {
     Unanswered,
     /// The znode is from before the comparison and belongs to a session of that time.
     Before,
-    /// The observer may have missed changes.
-    Gap,
     /// Each server has its own: `/zookeeper/config`.
     Excluded,
     /// The connection ended before the other side's event.
@@ -48,7 +46,6 @@ impl Reason {
         Self::NotRepeated,
         Self::Unanswered,
         Self::Before,
-        Self::Gap,
         Self::Excluded,
         Self::Ended,
     ];
@@ -64,7 +61,6 @@ impl Reason {
             Self::NotRepeated => "not-repeated",
             Self::Unanswered => "unanswered",
             Self::Before => "from-before",
-            Self::Gap => "observer-gap",
             Self::Excluded => "excluded",
             Self::Ended => "connection-ended",
         }

@@ -1,7 +1,7 @@
 //! Puts the parts together: who listens, who compares, on which threads.
 //!
-//! Clients are relayed on the caller's runtime. The comparison has a thread of its own, so that
-//! nothing it does can keep a client waiting.
+//! Clients are relayed on the caller's runtime, and so is what the observer sees. The comparison
+//! has a thread of its own, so that nothing it does can keep a client waiting.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -10,9 +10,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinHandle as Task;
+use tokio::task::{JoinHandle as Task, JoinSet};
 
 use crate::client::{Auth, Client, ClientError};
 use crate::copy::{Copy, CopyError, copy};
@@ -27,6 +27,9 @@ use crate::tap::Budget;
 
 /// Answers and events that wait for the director; those who bring more wait.
 const OTHERS_MAX: usize = 4096;
+
+/// Clients that may wait to be accepted.
+const ACCEPT_QUEUE: u32 = 1024;
 
 /// What to do.
 #[derive(Debug)]
@@ -86,9 +89,12 @@ pub enum StartError {
 #[derive(Debug)]
 pub struct Crosscheck {
     address: SocketAddr,
-    stop: oneshot::Sender<()>,
+    relay: Task<()>,
+    stop_relay: oneshot::Sender<()>,
     comparison: JoinHandle<Outcome>,
-    tasks: Vec<Task<()>>,
+    stop: oneshot::Sender<()>,
+    /// The observer and the figures, which end with this.
+    others: JoinSet<()>,
 }
 
 impl Crosscheck {
@@ -102,67 +108,48 @@ impl Crosscheck {
         text: Box<dyn Write + Send>,
         json: Option<Box<dyn Write + Send>>,
     ) -> Result<Self, StartError> {
-        let watching = Watching::start(&settings.zookeeper, settings.auth.as_ref()).await;
+        // That addresses are taken should not come out when the tree has been copied.
+        let clients = Bound::to(settings.listen)?;
+        let metrics = settings.metrics.map(Bound::to).transpose()?;
+        let watching = Watching::first(&settings.zookeeper, settings.auth.as_ref()).await;
         let watching = watching.map_err(StartError::ZooKeeper)?;
-        let mut judge = Judge { show_data: settings.show_data, ..Judge::default() };
-        let mut notes = Vec::new();
-        if let Some(how) = settings.copy {
-            let servers = (&settings.zookeeper, &settings.rookery);
-            let copied = copy(servers, settings.auth.as_ref(), how, &mut judge).await?;
-            notes.push(format!(
-                "copied {} znodes; {} ephemerals were left out; the versions of {} znodes are \
-                 compared by how they move",
-                copied.znodes, copied.ephemerals, copied.inexact
-            ));
-        }
-        let old = last_zxid(&settings.zookeeper, settings.auth.as_ref()).await;
-        let old = old.map_err(StartError::ZooKeeper)?;
-        let old_rookery = last_zxid(&settings.rookery, settings.auth.as_ref()).await;
-        judge.zxids.set_old(old, old_rookery.map_err(StartError::Rookery)?);
 
         let budget = Arc::new(Budget::new(settings.backlog_bytes));
-        let (listener, address) = listen(settings.listen).await?;
         let (to_director, taps) = mpsc::unbounded_channel();
-        let relay = Relay {
-            listener,
-            zookeeper: Arc::new(settings.zookeeper.clone()),
-            budget: Arc::clone(&budget),
-            to: to_director,
-        };
-        let figures = Arc::new(Mutex::new(String::new()));
-        let mut tasks = vec![tokio::spawn(relay.run())];
-        if let Some(metrics_address) = settings.metrics {
-            let (listener, _) = listen(metrics_address).await?;
-            tasks.push(tokio::spawn(metrics::serve(listener, Arc::clone(&figures))));
-        }
-        let patience = Patience {
-            settle: settings.settle,
-            rookery: settings.patience,
-            zookeeper: settings.patience,
-        };
         let (to, others) = mpsc::channel(OTHERS_MAX);
         let (wanted, wants) = watch::channel(0);
-        let observer = Observer::new(settings.zookeeper, settings.auth, to.clone(), wants);
-        let mut director = Director::new(judge, budget, patience);
-        for note in &notes {
-            director.report.note(note);
-        }
-        let driver = Driver {
-            director,
+        let (zookeeper, auth) = (settings.zookeeper.clone(), settings.auth.clone());
+        let observer = Observer::new(zookeeper, auth, to.clone(), wants);
+        let figures = Arc::new(Mutex::new(String::new()));
+        let judge = Judge { show_data: settings.show_data, ..Judge::default() };
+        let mut driver = Driver {
+            director: Director::new(judge, Arc::clone(&budget), settings.patience()),
             taps,
             others,
             to,
-            rookery: settings.rookery,
+            rookery: settings.rookery.clone(),
             wanted,
             lines: Lines { text, json },
             summary_every: settings.summary_every,
             drain: settings.drain,
-            metrics: figures,
+            metrics: Arc::clone(&figures),
             remotes: HashMap::new(),
         };
+        let mut others = JoinSet::new();
+        others.spawn(observer.run(watching));
+        prepare(&mut driver, &settings).await?;
+
+        if let Some(bound) = metrics {
+            others.spawn(metrics::serve(bound.listen()?, figures));
+        }
+        let address = clients.address;
+        let zookeeper = Arc::new(settings.zookeeper);
+        let relay = Relay { listener: clients.listen()?, zookeeper, budget, to: to_director };
         let (stop, stopped) = oneshot::channel();
-        let comparison = compare_on_a_thread(driver, observer, watching, stopped)?;
-        Ok(Self { address, stop, comparison, tasks })
+        let comparison = compare_on_a_thread(driver, stopped)?;
+        let (stop_relay, stopped) = oneshot::channel();
+        let relay = tokio::spawn(relay.run(stopped));
+        Ok(Self { address, relay, stop_relay, comparison, stop, others })
     }
 
     /// Where clients connect.
@@ -170,31 +157,71 @@ impl Crosscheck {
         self.address
     }
 
-    /// Turns new clients away, compares what is left, and tells what came of it.
+    /// Closes the connections of clients, compares what is left, and tells what came of it.
     ///
     /// # Panics
     /// When the comparison did, which is a fault of the program.
     pub async fn stop(self) -> Outcome {
-        if let Some(relay) = self.tasks.first() {
-            relay.abort();
-        }
-        // It may have ended already.
+        // Either may have ended already.
+        let _ = self.stop_relay.send(());
+        let _ = self.relay.await;
         let _ = self.stop.send(());
         let outcome = tokio::task::spawn_blocking(|| self.comparison.join()).await;
-        for task in self.tasks {
-            task.abort();
-        }
+        drop(self.others);
         outcome.ok().and_then(Result::ok).expect("the comparison does not panic")
     }
 }
 
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
-    let bound = async {
-        let listener = TcpListener::bind(address).await?;
-        let address = listener.local_addr()?;
-        Ok((listener, address))
-    };
-    bound.await.map_err(|error| StartError::Listen { address, error })
+impl Settings {
+    const fn patience(&self) -> Patience {
+        Patience { settle: self.settle, rookery: self.patience, zookeeper: self.patience }
+    }
+}
+
+/// Copies the tree, if that is wanted, and finds out from where on zxids are compared.
+async fn prepare(driver: &mut Driver, settings: &Settings) -> Result<(), StartError> {
+    let (zookeeper, rookery) = (&settings.zookeeper, &settings.rookery);
+    let auth = settings.auth.as_ref();
+    if let Some(how) = settings.copy {
+        let copied = driver.during(copy((zookeeper, rookery), auth, how)).await?;
+        driver.director.report.note(&format!(
+            "copied {} znodes; {} ephemerals were left out; the versions of {} znodes are \
+             compared by how they move",
+            copied.znodes,
+            copied.ephemerals.len(),
+            copied.inexact
+        ));
+        driver.director.judge.copied(copied);
+    }
+    let old = last_zxid(zookeeper, auth).await.map_err(StartError::ZooKeeper)?;
+    let old_rookery = last_zxid(rookery, auth).await.map_err(StartError::Rookery)?;
+    driver.director.judge.zxids.set_old(old, old_rookery);
+    Ok(())
+}
+
+/// An address that is taken, and at which nobody is let in yet.
+#[derive(Debug)]
+struct Bound {
+    socket: TcpSocket,
+    address: SocketAddr,
+}
+
+impl Bound {
+    fn to(address: SocketAddr) -> Result<Self, StartError> {
+        let bound = || {
+            let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+            socket.set_reuseaddr(true)?;
+            socket.bind(address)?;
+            let address = socket.local_addr()?;
+            Ok(Self { socket, address })
+        };
+        bound().map_err(|error| StartError::Listen { address, error })
+    }
+
+    fn listen(self) -> Result<TcpListener, StartError> {
+        let address = self.address;
+        self.socket.listen(ACCEPT_QUEUE).map_err(|error| StartError::Listen { address, error })
+    }
 }
 
 /// The zxid that a server is at.
@@ -208,19 +235,10 @@ async fn last_zxid(servers: &Servers, auth: Option<&Auth>) -> Result<i64, Client
 
 fn compare_on_a_thread(
     driver: Driver,
-    observer: Observer,
-    watching: Option<Watching>,
     stop: oneshot::Receiver<()>,
 ) -> Result<JoinHandle<Outcome>, StartError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(StartError::Thread)?;
-    let run = move || {
-        runtime.block_on(async {
-            let observer = tokio::spawn(observer.run(watching));
-            let outcome = driver.run(stop).await;
-            observer.abort();
-            outcome
-        })
-    };
+    let run = move || runtime.block_on(driver.run(stop));
     std::thread::Builder::new().name("crosscheck".to_owned()).spawn(run).map_err(StartError::Thread)
 }

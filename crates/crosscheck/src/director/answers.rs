@@ -34,10 +34,12 @@ impl Director {
         }
         let mut is_change = false;
         let reply = Reply { xid: header.xid, zxid: header.zxid, err: header.err, body };
+        remote.answered = now;
         match remote.sent.pop_front() {
             Some(Sent::Request { exchange, changes, place, is_late, .. }) => {
                 is_change = place.rank == Rank::Change;
                 self.land(id, is_change);
+                self.free(exchange.bytes());
                 self.replied(&exchange, &reply, place, &changes, is_late);
             }
             Some(Sent::End { zxid, .. }) => {
@@ -48,7 +50,7 @@ impl Director {
                 }
                 self.hang_up(id);
             }
-            Some(Sent::KeepAlive) => {}
+            Some(Sent::KeepAlive(_)) => {}
             Some(Sent::Hello(_)) | None => self.give_up(id, GivenUp::NotUnderstood),
         }
         if is_change {
@@ -89,11 +91,10 @@ impl Director {
         let Ok(event) = WatcherEvent::from_bytes(body) else {
             return self.give_up(id, GivenUp::NotUnderstood);
         };
-        // Nobody listens on a connection whose client is gone.
         if let Some(conn) = self.conns.get_mut(&id)
             && !conn.is_given_up
         {
-            conn.events.rookery.push_back(Event::new(zxid, &event));
+            conn.events.push_rookery(Event::new(zxid, &event), now);
             self.settle(id, now);
         }
     }
@@ -170,6 +171,7 @@ impl Director {
             match sent {
                 Sent::Request { exchange, changes, place, .. } => {
                     self.land(id, place.rank == Rank::Change);
+                    self.free(exchange.bytes());
                     self.missed(&changes, Reason::GivenUp);
                     if is_expected || !first {
                         self.report.not_judged(Reason::GivenUp);
@@ -186,7 +188,7 @@ impl Director {
                     first = false;
                 }
                 Sent::End { .. } => self.land(id, true),
-                Sent::KeepAlive => {}
+                Sent::KeepAlive(_) => {}
             }
         }
         if is_expected {

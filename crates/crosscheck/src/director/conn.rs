@@ -157,7 +157,7 @@ impl Conn {
         if header.xid == xid::EVENT {
             let event = WatcherEvent::from_bytes(&body).map_err(|_| NotUnderstood)?;
             let event = Event::new(header.zxid, &event);
-            self.events.zookeeper.push_back(event);
+            self.events.push_zookeeper(event);
             return Ok(Some(Arrival::Event));
         }
         // ZooKeeper answers auth packets, and SASL, ahead of requests that came before them.

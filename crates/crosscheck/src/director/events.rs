@@ -9,15 +9,18 @@ use std::time::Instant;
 
 use proto::WatcherEvent;
 
+/// What an event that waits takes beside its path, roughly.
+const EVENT_BYTES: usize = 128;
+
 /// Events of one connection that wait for their counterpart.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
-    pub(crate) zookeeper: VecDeque<Event>,
-    pub(crate) rookery: VecDeque<Event>,
-    /// Since when the front of `ZooKeeper`'s lacks a counterpart that should be there.
-    pub(crate) zookeeper_due: Option<Instant>,
-    /// The same for Rookery's.
-    pub(crate) rookery_due: Option<Instant>,
+    zookeeper: VecDeque<Event>,
+    rookery: VecDeque<Event>,
+    /// Bytes held by both, roughly.
+    bytes: usize,
+    /// As many of them as have been told.
+    bytes_told: usize,
     /// Paths whose watches on Rookery were set later than on `ZooKeeper`, or not alike.
     pub(crate) loose: HashSet<String>,
     /// The same for all of the connection's watches.
@@ -35,13 +38,20 @@ pub(crate) struct Event {
     pub(crate) state: i32,
     /// The znode.
     pub(crate) path: String,
+    /// Since when its counterpart should be there.
+    due: Option<Instant>,
 }
 
 impl Event {
     /// As it came.
     pub(crate) fn new(zxid: i64, event: &WatcherEvent<'_>) -> Self {
         let WatcherEvent { kind, state, path } = *event;
-        Self { zxid, kind, state, path: path.to_owned() }
+        Self { zxid, kind, state, path: path.to_owned(), due: None }
+    }
+
+    /// Bytes held, roughly.
+    const fn bytes(&self) -> usize {
+        self.path.len() + EVENT_BYTES
     }
 
     /// Whether it tells the same.
@@ -82,6 +92,18 @@ pub(crate) enum Settled {
 }
 
 impl Events {
+    /// An event of `ZooKeeper`. When Rookery's is due, [`Self::look`] finds out.
+    pub(crate) fn push_zookeeper(&mut self, event: Event) {
+        self.bytes += event.bytes();
+        self.zookeeper.push_back(event);
+    }
+
+    /// An event of Rookery, which repeats: the counterpart is due as soon as it comes.
+    pub(crate) fn push_rookery(&mut self, event: Event, now: Instant) {
+        self.bytes += event.bytes();
+        self.rookery.push_back(Event { due: Some(now), ..event });
+    }
+
     /// Settles one event, if that can be done now. `slot` says what a zxid of Rookery stands
     /// for; `any_order` whether the events of a change of `ZooKeeper` have no order.
     pub(crate) fn settle(
@@ -120,8 +142,8 @@ impl Events {
         match found {
             Some(index) => {
                 let theirs = self.zookeeper.pop_front()?;
-                self.rookery.remove(index);
-                (self.zookeeper_due, self.rookery_due) = (None, None);
+                let ours = self.rookery.remove(index)?;
+                self.bytes -= theirs.bytes() + ours.bytes();
                 let is_ordered = index == 0 || any_order;
                 Some(if is_ordered { Settled::Equal } else { Settled::OtherOrder(theirs) })
             }
@@ -131,24 +153,57 @@ impl Events {
     }
 
     /// Looks at the clock: `is_due` says whether the counterpart of an event of `ZooKeeper`
-    /// should have come.
-    pub(crate) fn look(&mut self, now: Instant, is_due: impl FnOnce(&Event) -> bool) {
-        let due = self.zookeeper.front().is_some_and(is_due);
-        self.zookeeper_due = due.then_some(self.zookeeper_due.unwrap_or(now));
-        let due = !self.rookery.is_empty();
-        self.rookery_due = due.then_some(self.rookery_due.unwrap_or(now));
+    /// should have come. Those before it have been due for as long.
+    pub(crate) fn look(&mut self, now: Instant, is_due: impl Fn(&Event) -> bool) {
+        let known = self.zookeeper.partition_point(|event| event.due.is_some());
+        for event in self.zookeeper.iter_mut().skip(known) {
+            if !is_due(event) {
+                break;
+            }
+            event.due = Some(now);
+        }
     }
 
-    /// Gives up waiting for Rookery.
-    pub(crate) fn only_zookeeper(&mut self) -> Option<Settled> {
-        self.zookeeper_due = None;
-        self.zookeeper.pop_front().map(Settled::OnlyZooKeeper)
+    /// The event at the front whose counterpart has been due for longest, and since when.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        let fronts = [self.zookeeper.front(), self.rookery.front()];
+        fronts.into_iter().flatten().filter_map(|event| event.due).min()
     }
 
-    /// Gives up waiting for `ZooKeeper`.
-    pub(crate) fn only_rookery(&mut self) -> Option<Settled> {
-        self.rookery_due = None;
-        self.rookery.pop_front().map(Settled::OnlyRookery)
+    /// Gives up waiting for the counterpart of the event that [`Self::due`] tells of.
+    pub(crate) fn overdue(&mut self) -> Option<Settled> {
+        let due = self.due()?;
+        let is_theirs = self.zookeeper.front().is_some_and(|event| event.due == Some(due));
+        if is_theirs { self.only_zookeeper() } else { self.only_rookery() }
+    }
+
+    fn only_zookeeper(&mut self) -> Option<Settled> {
+        let event = self.zookeeper.pop_front()?;
+        self.bytes -= event.bytes();
+        Some(Settled::OnlyZooKeeper(event))
+    }
+
+    /// Gives up waiting for `ZooKeeper`, which has no more to tell.
+    pub(crate) fn left_by_rookery(&mut self) -> Option<Settled> {
+        if self.zookeeper.is_empty() { self.only_rookery() } else { None }
+    }
+
+    fn only_rookery(&mut self) -> Option<Settled> {
+        let event = self.rookery.pop_front()?;
+        self.bytes -= event.bytes();
+        Some(Settled::OnlyRookery(event))
+    }
+
+    /// Drops all.
+    pub(crate) fn clear(&mut self) {
+        self.zookeeper.clear();
+        self.rookery.clear();
+        self.bytes = 0;
+    }
+
+    /// How many bytes were held when this was last asked, and are held now.
+    pub(crate) fn bytes_before_and_now(&mut self) -> (usize, usize) {
+        (std::mem::replace(&mut self.bytes_told, self.bytes), self.bytes)
     }
 
     /// Whether all have been settled.
@@ -159,6 +214,8 @@ impl Events {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn event(zxid: i64, kind: i32, path: &str) -> Event {
@@ -168,11 +225,13 @@ mod tests {
 
     /// Rookery's zxids are a hundred more.
     fn all(theirs: &[(i64, i32, &str)], ours: &[(i64, i32, &str)], ended: i64) -> Vec<String> {
-        let queue = |events: &[(i64, i32, &str)]| {
-            events.iter().map(|(zxid, kind, path)| event(*zxid, *kind, path)).collect()
-        };
-        let (zookeeper, rookery) = (queue(theirs), queue(ours));
-        let mut events = Events { zookeeper, rookery, ..Events::default() };
+        let mut events = Events::default();
+        for (zxid, kind, path) in theirs {
+            events.push_zookeeper(event(*zxid, *kind, path));
+        }
+        for (zxid, kind, path) in ours {
+            events.push_rookery(event(*zxid, *kind, path), Instant::now());
+        }
         let slot = |zxid| match zxid {
             -1 => Slot::CatchUp,
             999 => Slot::Unknown,
@@ -188,6 +247,7 @@ mod tests {
             });
         }
         settled.push(format!("{}/{}", events.zookeeper.len(), events.rookery.len()));
+        assert_eq!(events.bytes == 0, events.is_empty());
         settled
     }
 
@@ -216,5 +276,28 @@ mod tests {
         let theirs = [(-1, 3, "/a"), (-1, 2, "/b"), (7, 1, "/c")];
         let ours = [(-1, 3, "/a"), (107, 1, "/c")];
         assert_eq!(all(&theirs, &ours, 0), ["=", "-/b", "=", "0/0"]);
+    }
+
+    #[test]
+    fn all_that_are_due_are_given_up_at_once() {
+        let mut events = Events::default();
+        let start = Instant::now();
+        let later = start + Duration::from_secs(1);
+        for zxid in 5..9 {
+            events.push_zookeeper(event(zxid, 1, "/a"));
+        }
+        events.look(start, |event| event.zxid < 7);
+        events.push_rookery(event(999, 1, "/b"), later);
+        events.look(later, |event| event.zxid < 8);
+        let mut given_up = Vec::new();
+        while let Some(due) = events.due() {
+            match events.overdue() {
+                Some(Settled::OnlyZooKeeper(event)) => given_up.push((event.zxid, due)),
+                Some(Settled::OnlyRookery(event)) => given_up.push((-event.zxid, due)),
+                other => panic!("{other:?}"),
+            }
+        }
+        assert_eq!(given_up, [(5, start), (6, start), (7, later), (-999, later)]);
+        assert_eq!((events.zookeeper.len(), events.rookery.len()), (1, 0), "one is not due");
     }
 }

@@ -9,13 +9,10 @@ use super::Director;
 use super::conn::{Answered, Arrival, NotUnderstood, Phase};
 use super::order::{Rank, Turn};
 use super::remote::Session;
-use crate::change::{changes, is_write};
+use crate::change::{Change, What, changes, is_write};
 use crate::input::ConnId;
 use crate::judge::Exchange;
 use crate::report::{GivenUp, Reason};
-
-/// What a turn takes beside its bytes, roughly.
-pub(super) const TURN_BYTES: usize = 256;
 
 impl Director {
     pub(super) fn client_bytes(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
@@ -30,9 +27,32 @@ impl Director {
                         return self.give_up(id, GivenUp::Sasl);
                     }
                 }
-                Err(NotUnderstood) => return self.give_up(id, GivenUp::NotUnderstood),
+                Err(NotUnderstood) if matches!(conn.phase, Phase::Open) => {
+                    return self.give_up(id, GivenUp::NotUnderstood);
+                }
+                // Whoever looks which ports are open is no session that is lost.
+                Err(NotUnderstood) => return self.is_no_client(id),
             }
         }
+    }
+
+    /// What connected is no client of `ZooKeeper`'s.
+    fn is_no_client(&mut self, id: ConnId) {
+        if let Some(conn) = self.conns.get_mut(&id) {
+            conn.phase = Phase::Over;
+        }
+        self.drop_asked(id);
+    }
+
+    /// Nobody will answer what this connection has asked; returns how much that is.
+    pub(super) fn drop_asked(&mut self, id: ConnId) -> usize {
+        let Some(conn) = self.conns.get_mut(&id) else { return 0 };
+        let asked = conn.drain_asked();
+        for (ticket, bytes) in &asked {
+            self.order.answered(*ticket);
+            self.free(*bytes);
+        }
+        asked.len()
     }
 
     pub(super) fn zookeeper_bytes(&mut self, id: ConnId, bytes: &[u8], now: Instant) {
@@ -80,30 +100,29 @@ impl Director {
         let password = Bytes::copy_from_slice(answer.password.unwrap_or_default());
         let known = self.sessions.get_mut(&answer.session_id).filter(|known| !known.is_over);
         let resumes_at = match known {
-            Some(session) if session.is_given_up => {
-                conn.is_given_up = true;
-                for (ticket, bytes) in conn.drain_asked() {
-                    self.order.answered(ticket);
-                    self.held = self.held.saturating_sub(bytes);
-                }
-                return Ok(());
-            }
             Some(session) => {
                 session.timeout = timeout;
                 session.password = password;
                 session.parked = None;
+                session.newest = id;
+                if session.is_given_up {
+                    conn.is_given_up = true;
+                    self.drop_asked(id);
+                    return Ok(());
+                }
                 // Behind all that its last connection has still to do.
                 Some(session.zxid)
             }
             None => {
-                let (conn, zxid) = (id, asked.last_zxid_seen.max(0));
                 let session = Session {
-                    conn,
+                    conn: id,
+                    newest: id,
                     password,
                     rookery: None,
                     timeout,
-                    zxid,
+                    zxid: asked.last_zxid_seen.max(0),
                     parked: None,
+                    had_ephemerals: false,
                     is_over: false,
                     is_given_up: false,
                 };
@@ -152,9 +171,9 @@ impl Director {
         let Answered { op, request, header, body, .. } = answered;
         let (xid, zxid, err) = (header.xid, header.zxid, header.err);
         let exchange = Exchange { conn: id, xid, op, request, zxid, err, body };
-        self.held += exchange.body.len() + TURN_BYTES;
+        // The request has been held since it came; until the turn is added, nothing is.
+        self.free(exchange.request.len());
         if op == OpCode::Reconfig.code() {
-            self.held = self.held.saturating_sub(exchange.bytes() + TURN_BYTES);
             self.judge.zxids.begin(zxid);
             self.report.not_judged(Reason::NotRepeated);
             return Ok(());
@@ -166,14 +185,29 @@ impl Director {
             // ZooKeeper refuses what cannot be decoded, and so must Rookery.
             Ok(_) | Err(_) => Vec::new(),
         };
-        let is_change = !done.is_empty() || (err == 0 && op == OpCode::CloseSession.code());
+        let had_ephemerals = self.ever_had_ephemerals(id, &done);
+        let is_end = err == 0 && op == OpCode::CloseSession.code();
+        let is_change = !done.is_empty() || (is_end && had_ephemerals);
         let (place, rank) =
             if is_change { (zxid, Rank::Change) } else { (zxid.max(before), Rank::Read) };
         if let Some(conn) = self.conns.get_mut(&id) {
             conn.waiting += 1;
         }
+        self.held += exchange.bytes();
         self.order.add(place, rank, Turn::Repeat(Box::new(exchange), done));
         Ok(())
+    }
+
+    /// Whether the session of this connection has ever made an ephemeral, or does by `changes`.
+    ///
+    /// The end of one that has not changes nothing that anybody sees; and if it is a local one,
+    /// the zxid in the reply is that of some other change.
+    fn ever_had_ephemerals(&mut self, id: ConnId, changes: &[Change]) -> bool {
+        let session = self.conns.get(&id).map(|conn| conn.session);
+        let Some(session) = session.and_then(|id| self.sessions.get_mut(&id)) else { return false };
+        session.had_ephemerals |=
+            changes.iter().any(|change| change.what == What::CreatedEphemeral);
+        session.had_ephemerals
     }
 
     /// A client's connection is over. Its session may come back on another one.
@@ -181,14 +215,12 @@ impl Director {
         let Some(conn) = self.conns.get_mut(&id) else { return };
         conn.ended = Some(now);
         let session = conn.session;
-        for (ticket, bytes) in conn.drain_asked() {
-            self.order.answered(ticket);
-            self.held = self.held.saturating_sub(bytes);
+        for _ in 0..self.drop_asked(id) {
             self.report.counts.requests += 1;
             self.report.not_judged(Reason::Unanswered);
         }
         if let Some(session) = self.sessions.get_mut(&session)
-            && session.conn == id
+            && session.newest == id
         {
             session.parked = Some(now);
         }

@@ -1,11 +1,13 @@
 //! Decides what is sent to Rookery and when, and hands what comes back to the judge.
 //!
 //! It is told what happens ([`Input`]) and says what to do ([`Output`]); sockets and clocks are
-//! elsewhere. The client side is in [`intake`], the turns in [`turns`], Rookery's answers in
-//! [`answers`], events in [`watching`], and what time alone brings about in [`upkeep`].
+//! elsewhere. The client side is in [`intake`], the turns in [`turns`], what nobody asked for in
+//! [`ends`], Rookery's answers in [`answers`], events in [`watching`], and what time alone brings
+//! about in [`upkeep`].
 
 mod answers;
 mod conn;
+mod ends;
 mod events;
 mod intake;
 pub(crate) mod order;
@@ -76,6 +78,7 @@ pub(crate) struct Director {
     flying_changes: usize,
     /// Changes of `ZooKeeper` whose events have no order.
     ends: BTreeSet<i64>,
+    doubt: Option<ends::Doubt>,
     /// Requests in whose stead Rookery closed the connection, until it is known whether it is
     /// there at all; `None` for a connection without a request.
     suspects: Vec<(ConnId, Option<Box<Exchange>>)>,
@@ -104,6 +107,7 @@ impl Director {
             flying: BTreeMap::new(),
             flying_changes: 0,
             ends: BTreeSet::new(),
+            doubt: None,
             suspects: Vec::new(),
             is_probing: false,
             asked_observed: 0,
@@ -163,10 +167,17 @@ impl Director {
         self.conns.values().filter(|conn| conn.ended.is_none()).count()
     }
 
+    /// Something is held no more.
+    fn free(&mut self, bytes: usize) {
+        self.held = self.held.saturating_sub(bytes);
+    }
+
     fn observed(&mut self, observed: Observed) {
         match observed {
             Observed::Change { zxid, kind, path } if zxid > 0 => {
-                self.order.add(zxid, Rank::Seen, Turn::Seen(kind, path));
+                let turn = Turn::Seen(kind, path);
+                self.held += turn.bytes();
+                self.order.add(zxid, Rank::Seen, turn);
             }
             Observed::Change { .. } | Observed::Blind => self.go_blind(),
             Observed::UpTo(zxid) => self.order.observed(zxid),
@@ -194,13 +205,10 @@ impl Director {
             return;
         }
         conn.is_given_up = true;
-        conn.events.zookeeper.clear();
-        conn.events.rookery.clear();
+        conn.events.clear();
         let session = conn.session;
-        for (ticket, bytes) in conn.drain_asked() {
-            self.order.answered(ticket);
-            self.held = self.held.saturating_sub(bytes);
-        }
+        self.hold_events(id);
+        self.drop_asked(id);
         self.report.given_up(why);
         self.report.note(&format!("session {session:#x} is compared no more: {}", why.name()));
         if let Some(session) = self.sessions.get_mut(&session) {

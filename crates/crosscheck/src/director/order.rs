@@ -10,11 +10,11 @@
 //! changed without the proxy, as when a session expires: the observer must have told of all up
 //! to this zxid.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::change::Change;
 use crate::input::ConnId;
-use crate::judge::Exchange;
+use crate::judge::{Exchange, TURN_BYTES};
 
 /// Where a turn stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -49,6 +49,24 @@ pub(crate) enum Turn {
     Seen(i32, String),
     /// End the session with this id on `ZooKeeper`, where it ended by itself.
     EndSession(i64),
+}
+
+impl Turn {
+    /// Bytes held by it, roughly, as far as they count.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Repeat(exchange, _) => exchange.bytes(),
+            Self::Seen(_, path) => path.len() + TURN_BYTES,
+            Self::Open(_) | Self::EndSession(_) => 0,
+        }
+    }
+
+    fn seen_path(&self, wanted: i32) -> Option<&str> {
+        match self {
+            Self::Seen(kind, path) if *kind == wanted => Some(path),
+            Self::Seen(..) | Self::Open(_) | Self::Repeat(..) | Self::EndSession(_) => None,
+        }
+    }
 }
 
 /// Requests that `ZooKeeper` has not answered, and turns that wait.
@@ -105,6 +123,15 @@ impl Order {
     /// Takes the next turn.
     pub(crate) fn take(&mut self) -> Option<Turn> {
         self.turns.pop_first().map(|(_, (_, turn))| turn)
+    }
+
+    /// Paths of which the observer saw that this change deleted them, and whose turn has not
+    /// come; `deleted` is the number of such an event's type.
+    pub(crate) fn deleted_at(&self, zxid: i64, deleted: i32) -> HashSet<&str> {
+        let rank = Rank::Seen;
+        let places = Place { zxid, rank, arrival: 0 }..=Place { zxid, rank, arrival: u64::MAX };
+        let at_once = self.turns.range(places);
+        at_once.filter_map(|(_, (_, turn))| turn.seen_path(deleted)).collect()
     }
 
     /// Up to where the observer must tell for the next turn to begin.

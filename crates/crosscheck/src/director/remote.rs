@@ -17,10 +17,20 @@ pub(crate) struct Remote {
     /// What has no answer yet, in order.
     pub(crate) sent: VecDeque<Sent>,
     pub(crate) last_sent: Instant,
+    /// When it last answered something.
+    pub(crate) answered: Instant,
     /// How long it may be silent.
     pub(crate) timeout: Duration,
     /// Whether its end is to be expected.
     pub(crate) is_ending: bool,
+}
+
+impl Remote {
+    /// Since when it waits for the answer that is next; that Rookery is slow with the many
+    /// that it was sent at once is not counted.
+    pub(crate) fn waits_since(&self) -> Option<Instant> {
+        self.sent.front().map(|sent| sent.since().max(self.answered))
+    }
 }
 
 /// How a connection to Rookery is.
@@ -45,19 +55,20 @@ pub(crate) enum Sent {
         is_late: bool,
         since: Instant,
     },
-    /// A ping of the proxy's own.
-    KeepAlive,
+    /// A ping of the proxy's own, and when it was sent.
+    KeepAlive(Instant),
     /// The end of a session that ended by itself on `ZooKeeper`, by the change with this zxid.
     End { zxid: i64, since: Instant },
 }
 
 impl Sent {
-    /// When it was sent, if somebody waits for it.
-    pub(crate) const fn since(&self) -> Option<Instant> {
+    /// When it was sent.
+    pub(crate) const fn since(&self) -> Instant {
         match self {
-            Self::Request { since, .. } | Self::End { since, .. } => Some(*since),
-            Self::Hello(hello) => Some(hello.since),
-            Self::KeepAlive => None,
+            Self::Request { since, .. } | Self::End { since, .. } | Self::KeepAlive(since) => {
+                *since
+            }
+            Self::Hello(hello) => hello.since,
         }
     }
 }
@@ -78,8 +89,10 @@ pub(crate) struct Hello {
 /// A session of a client.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
-    /// The connection that it is on, or was on last.
+    /// The connection that it is on, or was on last, as far as that has been repeated.
     pub(crate) conn: ConnId,
+    /// The same on `ZooKeeper`.
+    pub(crate) newest: ConnId,
     /// The password that `ZooKeeper` gave.
     pub(crate) password: Bytes,
     /// Its counterpart on Rookery, once it is there.
@@ -88,8 +101,11 @@ pub(crate) struct Session {
     pub(crate) timeout: Duration,
     /// The highest zxid that its connections have shown.
     pub(crate) zxid: i64,
-    /// Since when it has no connection.
+    /// Since when it has no connection on `ZooKeeper`.
     pub(crate) parked: Option<Instant>,
+    /// Whether it has ever made an ephemeral: then `ZooKeeper`'s ensemble knows it, and its end
+    /// is a change. That of a local session is none.
+    pub(crate) had_ephemerals: bool,
     /// Whether it is over on `ZooKeeper`.
     pub(crate) is_over: bool,
     /// Whether it is not compared any more.

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use proto::{
-    ConnectRequest, ConnectResponse, GetDataRequest, GetDataResponse, Record, ReplyHeader, Request,
-    SetDataRequest, SetDataResponse, Stat, put_frame,
+    ConnectRequest, ConnectResponse, CreateRequest, CreateResponse, GetDataRequest,
+    GetDataResponse, Record, ReplyHeader, Request, SetDataRequest, SetDataResponse, Stat,
+    WatcherEvent, put_frame, xid,
 };
 
+use super::ends::NODE_DELETED;
 use super::{Director, Output, Patience};
 use crate::input::{ConnId, FromRookery, Input, Observed, Probe};
 use crate::judge::Judge;
-use crate::report::GivenUp;
+use crate::report::{Counts, GivenUp, Reason};
 use crate::tap::Budget;
 
 const STAT: Stat = Stat {
@@ -117,6 +119,34 @@ impl Scene {
         self.tell(Input::Rookery(ConnId(id), FromRookery::Frame(payload)))
     }
 
+    /// Creates an ephemeral on both sides.
+    fn hold(&mut self, id: u64, path: &str, zxid: i64) {
+        let xid = 6;
+        let create = CreateRequest { path: Some(path), data: None, acl: None, flags: 1 };
+        self.ask(id, xid, &Request::Create(create));
+        let done = |zxid| reply(xid, zxid, Some(&CreateResponse { path }));
+        let sent = self.zookeeper(id, &done(zxid));
+        assert_eq!(Self::whose(&sent), [id]);
+        self.rookery(id, done(zxid + 90));
+    }
+
+    /// The observer sees deletions, by one change.
+    fn deleted(&mut self, zxid: i64, paths: &[&str]) -> Vec<Output> {
+        for path in paths {
+            let path = (*path).to_owned();
+            let change = Observed::Change { zxid, kind: NODE_DELETED, path };
+            self.director.handle(Input::Observed(change), self.now);
+        }
+        self.tell(Input::Observed(Observed::UpTo(zxid)))
+    }
+
+    /// Time goes by.
+    fn wait(&mut self, seconds: u64) -> Vec<Output> {
+        self.now += Duration::from_secs(seconds);
+        self.director.tick(self.now);
+        self.director.take_outputs()
+    }
+
     /// Whose requests are sent.
     fn whose(outputs: &[Output]) -> Vec<u64> {
         let sent = outputs.iter().filter_map(|output| {
@@ -217,6 +247,181 @@ fn rookery_that_is_silent_ends_the_comparison_and_nothing_else() {
     scene.director.tick(scene.now + Duration::from_secs(31));
     assert_eq!(scene.director.report.ended, Some("Rookery does not answer"));
     assert!(scene.tell(Input::Opened(ConnId(2))).contains(&Output::Close(ConnId(1))));
+}
+
+#[test]
+fn rookery_that_hangs_while_clients_are_silent_is_noticed() {
+    let mut scene = Scene::new();
+    scene.open(1);
+    assert_eq!(Scene::whose(&scene.wait(2)), [1], "a ping");
+    scene.wait(29);
+    assert_eq!(scene.director.report.ended, None);
+    scene.wait(2);
+    assert_eq!(scene.director.report.ended, Some("Rookery does not answer"));
+}
+
+#[test]
+fn rookery_may_take_its_time_for_many_requests_but_not_for_one() {
+    let mut scene = Scene::new();
+    scene.open(1);
+    for xid in 1..=3 {
+        scene.ask(1, xid, &set());
+        scene.zookeeper(1, &set_done(xid, 10 + i64::from(xid), xid));
+    }
+    for xid in 1..=2 {
+        scene.wait(20);
+        assert_eq!(scene.director.report.ended, None);
+        scene.rookery(1, set_done(xid, 100 + i64::from(xid), xid));
+    }
+    scene.wait(31);
+    assert_eq!(scene.director.report.ended, Some("Rookery does not answer"));
+}
+
+#[test]
+fn what_rookery_has_not_answered_counts_as_backlog() {
+    for is_closed in [false, true] {
+        let mut scene = Scene::new();
+        scene.open(1);
+        let read = |xid| reply(xid, 10, Some(&GetDataResponse { data: None, stat: STAT }));
+        let mut held = 0;
+        for xid in 1..=5 {
+            scene.ask(1, xid, &get());
+            assert_eq!(Scene::whose(&scene.zookeeper(1, &read(xid))), [1]);
+            assert!(scene.director.held >= held + 100, "{held}");
+            held = scene.director.held;
+        }
+        if is_closed {
+            scene.tell(Input::Rookery(ConnId(1), FromRookery::Closed));
+        } else {
+            for xid in 1..=5 {
+                scene.rookery(1, read(xid));
+            }
+        }
+        assert_eq!(scene.director.held, 0);
+    }
+}
+
+#[test]
+fn what_cannot_be_understood_is_held_no_more() {
+    let mut scene = Scene::new();
+    scene.open(1);
+    scene.ask(1, 5, &set());
+    scene.zookeeper(1, &set_done(5, 11, 1).slice(..20));
+    assert_eq!(scene.director.report.counts.given_up.get(&GivenUp::NotUnderstood), Some(&1));
+    assert_eq!(scene.director.held, 0);
+}
+
+#[test]
+fn an_ephemeral_that_others_delete_does_not_end_its_session() {
+    let mut scene = Scene::new();
+    scene.open(1);
+    scene.hold(1, "/p/a", 11);
+    scene.hold(1, "/p/b", 12);
+    assert_eq!(scene.deleted(13, &["/p/a"]), [], "there is another one");
+    assert_eq!(scene.director.judge.marks.whole("/p/a"), Some(Reason::Foreign));
+
+    // The last one may be the end: it is not, for the client is answered.
+    assert_eq!(scene.deleted(14, &["/p/b"]), []);
+    assert_eq!(scene.director.judge.marks.whole("/p/b"), None);
+    scene.ask(1, 7, &set());
+    let sent = scene.zookeeper(1, &set_done(7, 15, 1));
+    assert_eq!(Scene::whose(&sent), [1], "the client's request and nothing before it");
+    assert_eq!(scene.director.judge.marks.whole("/p/b"), Some(Reason::Foreign));
+    assert_eq!(scene.director.report.counts.foreign_changes, 2);
+}
+
+#[test]
+fn a_session_that_loses_all_at_once_and_stays_is_taken_to_be_alive() {
+    let mut scene = Scene::new();
+    scene.open(1);
+    scene.hold(1, "/p/a", 11);
+    assert_eq!(scene.deleted(12, &["/p/a"]), []);
+    assert_eq!(scene.director.waiting(), 1);
+    scene.wait(2);
+    assert_eq!(scene.director.waiting(), 0);
+    assert_eq!(scene.director.judge.marks.whole("/p/a"), Some(Reason::Foreign));
+}
+
+#[test]
+fn a_session_that_ends_by_itself_ends_on_rookery_by_the_same_change() {
+    for is_silent in [false, true] {
+        let mut scene = Scene::new();
+        scene.open(1);
+        scene.hold(1, "/p/a", 11);
+        scene.hold(1, "/p/b", 12);
+        let ended = Input::Ended(ConnId(1));
+        // ZooKeeper tells of the ephemerals before it closes the connection of a client that
+        // hangs; one that has gone has no connection any more.
+        let sent = if is_silent {
+            assert_eq!(scene.deleted(13, &["/p/b", "/p/a"]), []);
+            scene.tell(ended)
+        } else {
+            scene.tell(ended);
+            scene.deleted(13, &["/p/b", "/p/a"])
+        };
+        assert_eq!(Scene::whose(&sent), [1]);
+        scene.rookery(1, reply(i32::MAX, 103, None::<&SetDataResponse>));
+        assert_eq!(scene.director.judge.zxids.back(103), Some(13));
+        assert_eq!(scene.director.report.counts.foreign_changes, 0);
+    }
+}
+
+#[test]
+fn the_end_of_a_session_without_ephemerals_takes_no_change_of_others() {
+    let mut scene = Scene::new();
+    scene.open(1);
+    scene.open(2);
+    scene.ask(1, 5, &set());
+    scene.ask(2, 5, &Request::CloseSession);
+    let closed = |zxid| reply(5, zxid, None::<&SetDataResponse>);
+    // A local session ends by no change: the zxid is that of the last one.
+    assert_eq!(scene.zookeeper(2, &closed(11)), []);
+    let sent = scene.zookeeper(1, &set_done(5, 11, 1));
+    assert_eq!(Scene::whose(&sent), [1]);
+    assert_eq!(Scene::whose(&scene.rookery(1, set_done(5, 101, 1))), [2]);
+    scene.rookery(2, closed(102));
+    assert_eq!(scene.director.judge.zxids.back(101), Some(11));
+    assert_eq!(scene.director.judge.zxids.back(102), None);
+    assert_eq!(scene.director.report.counts.equal, 2);
+}
+
+#[test]
+fn events_that_nobody_is_there_to_get_are_not_waited_for() {
+    let mut scene = Scene::new();
+    scene.open(1);
+    scene.tell(Input::Ended(ConnId(1)));
+    for zxid in 101..=150 {
+        let mut event = BytesMut::new();
+        ReplyHeader { xid: xid::EVENT, zxid, err: 0 }.encode(&mut event);
+        WatcherEvent { kind: NODE_DELETED, state: 3, path: "/p" }.encode(&mut event);
+        scene.rookery(1, event.freeze());
+    }
+    let counts = &scene.director.report.counts;
+    assert_eq!(counts.events_not_judged.get(&Reason::Ended), Some(&50));
+    assert_eq!((scene.director.waiting(), scene.director.held), (0, 0));
+}
+
+#[test]
+fn whoever_only_looks_at_the_port_is_no_session_that_is_lost() {
+    let mut scene = Scene::new();
+    let mut hello = framed(|out| out.extend_from_slice(b"hello")).to_vec();
+    hello.extend_from_slice(b"GET / HTTP/1.1\r\n");
+    for (id, bytes) in [(1, b"GET / HTTP/1.1\r\n".to_vec()), (2, hello)] {
+        scene.tell(Input::Opened(ConnId(id)));
+        scene.tell(Input::FromClient(ConnId(id), bytes.into()));
+        scene.tell(Input::Ended(ConnId(id)));
+    }
+    assert_eq!(scene.director.report.counts, Counts::default());
+    assert_eq!(scene.director.held, 0);
+}
+
+#[test]
+fn when_nothing_can_be_said_any_more_the_comparison_is_over() {
+    let mut scene = Scene::new();
+    let names = (0..=1 << 20).map(|number| format!("/{number}"));
+    scene.director.judge.clocked.extend(names);
+    scene.wait(1);
+    assert!(scene.director.report.ended.is_some());
 }
 
 #[test]

@@ -1,36 +1,31 @@
 //! What is done on Rookery when its turn has come.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use proto::{ConnectRequest, ConnectResponse, OpCode, Request};
 
-use super::intake::TURN_BYTES;
 use super::order::{Place, Rank, Turn};
 use super::remote::{Hello, Remote, Sent, State};
-use super::{Director, ENDS_MAX, Output};
+use super::{Director, Output};
 use crate::change::{Change, What};
 use crate::input::ConnId;
 use crate::judge::reply::reads_tree;
 use crate::judge::{Exchange, Judge};
 use crate::report::Reason;
 
-/// The number of the request by which the proxy ends a session.
-const END_XID: i32 = i32::MAX;
-/// The number of an event's type: a znode was deleted.
-const NODE_DELETED: i32 = 2;
-/// The number of an event's type: a znode's data was set.
-const DATA_CHANGED: i32 = 3;
-
 impl Director {
     /// Begins turns for as long as the next one may begin.
     pub(super) fn begin_turns(&mut self, now: Instant) {
         while let Some((place, turn)) = self.order.next() {
             let is_ours = matches!(turn, Turn::Seen(..)) && self.judge.zxids.is_ours(place.zxid);
-            if !is_ours && !self.may_begin(place, turn) {
+            if !is_ours && (!self.may_begin(place, turn) || self.is_in_doubt(place.zxid, now)) {
                 break;
             }
             let Some(turn) = self.order.take() else { break };
+            if matches!(turn, Turn::Seen(..)) {
+                self.free(turn.bytes());
+            }
             match turn {
                 Turn::Seen(..) if is_ours => {}
                 Turn::Seen(kind, path) => self.seen(place.zxid, kind, &path, now),
@@ -74,7 +69,9 @@ impl Director {
         let (Ok(hello), Ok(welcome)) = decoded else { return };
         let Some(session) = self.sessions.get_mut(&welcome.session_id) else { return };
         let last = std::mem::replace(&mut session.conn, id);
-        session.parked = ended;
+        if session.newest == id {
+            session.parked = ended;
+        }
         let timeout = session.timeout;
         let (session_id, password) = session.rookery.clone().unwrap_or_default();
         let last_zxid_seen = if session_id == 0 {
@@ -97,7 +94,14 @@ impl Director {
             since: now,
         };
         let sent = [Sent::Hello(hello)].into();
-        let remote = Remote { state: State::Open, sent, last_sent: now, timeout, is_ending: false };
+        let remote = Remote {
+            state: State::Open,
+            sent,
+            last_sent: now,
+            answered: now,
+            timeout,
+            is_ending: false,
+        };
         self.remotes.insert(id, remote);
         self.fly(id, false);
     }
@@ -111,20 +115,21 @@ impl Director {
         now: Instant,
     ) {
         let id = exchange.conn;
-        self.held = self.held.saturating_sub(exchange.bytes() + TURN_BYTES);
         let is_change = place.rank == Rank::Change;
         if is_change {
             self.judge.zxids.begin(place.zxid);
         }
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let Some(conn) = self.conns.get_mut(&id) else { return self.free(exchange.bytes()) };
         conn.waiting = conn.waiting.saturating_sub(1);
         let session = conn.session;
         let is_open =
             self.remotes.get(&id).is_some_and(|it| it.state == State::Open && !it.is_ending);
+        let is_end = exchange.op == OpCode::CloseSession.code() && exchange.err == 0;
         if conn.is_given_up || !is_open {
+            self.free(exchange.bytes());
             self.report.not_judged(Reason::GivenUp);
             self.missed(&changes, Reason::GivenUp);
-            if exchange.op == OpCode::CloseSession.code() {
+            if is_end {
                 self.session_is_over(session, place.zxid);
             }
             return;
@@ -139,7 +144,7 @@ impl Director {
         {
             conn.events.is_loose = true;
         }
-        if exchange.op == OpCode::CloseSession.code() && is_change {
+        if is_end {
             self.session_is_over(session, place.zxid);
         }
         self.send(id, payload, now);
@@ -176,61 +181,6 @@ impl Director {
         is_late
     }
 
-    /// A change that no client made through the proxy.
-    fn seen(&mut self, zxid: i64, kind: i32, path: &str, now: Instant) {
-        let owner = self.judge.ephemerals.get(path).copied();
-        if kind == NODE_DELETED
-            && let Some(session) = owner
-        {
-            // Its session ended: by itself, or by a request that was never answered.
-            self.judge.zxids.begin(zxid);
-            return self.end_session(session, zxid, now);
-        }
-        self.judge.recent.note(path, zxid);
-        let reason = if self.judge.is_clocked(path) { Reason::Clock } else { Reason::Foreign };
-        if reason == Reason::Foreign {
-            self.report.counts.foreign_changes += 1;
-        }
-        if kind == DATA_CHANGED {
-            self.judge.marks.mark(path, reason);
-        } else {
-            self.judge.marks.mark_existence(path, reason);
-        }
-    }
-
-    /// Ends a session on Rookery that has ended on `ZooKeeper`.
-    fn end_session(&mut self, session: i64, zxid: i64, now: Instant) {
-        let Some(known) = self.sessions.get(&session).filter(|known| !known.is_over) else {
-            return;
-        };
-        let id = known.conn;
-        let is_open =
-            self.remotes.get(&id).is_some_and(|it| it.state == State::Open && !it.is_ending);
-        let ephemerals = self.judge.ephemerals_of(session);
-        self.session_is_over(session, zxid);
-        if !is_open {
-            let gone = |path| Change { path, what: What::Deleted };
-            let changes: Vec<Change> = ephemerals.into_iter().map(gone).collect();
-            return self.missed(&changes, Reason::GivenUp);
-        }
-        let mut out = BytesMut::new();
-        Request::CloseSession.encode(END_XID, &mut out);
-        self.send(id, out.freeze(), now);
-        self.sent(id, Sent::End { zxid, since: now });
-        self.fly(id, true);
-    }
-
-    fn session_is_over(&mut self, session: i64, zxid: i64) {
-        self.judge.note_session_end(session, zxid);
-        self.ends.insert(zxid);
-        if self.ends.len() > ENDS_MAX {
-            self.ends.pop_first();
-        }
-        if let Some(session) = self.sessions.get_mut(&session) {
-            session.is_over = true;
-        }
-    }
-
     /// Changes that were not repeated.
     pub(super) fn missed(&mut self, changes: &[Change], reason: Reason) {
         for Change { path, what } in changes {
@@ -257,7 +207,7 @@ impl Director {
         }
     }
 
-    fn fly(&mut self, id: ConnId, is_change: bool) {
+    pub(super) fn fly(&mut self, id: ConnId, is_change: bool) {
         *self.flying.entry(id).or_default() += 1;
         self.flying_changes += usize::from(is_change);
     }
@@ -271,12 +221,4 @@ impl Director {
         }
         self.flying_changes -= usize::from(is_change);
     }
-}
-
-/// Whether a session may be ended because nobody has come back to it for long.
-pub(super) fn is_abandoned(parked: Duration, timeout: Duration, has_ephemerals: bool) -> bool {
-    // ZooKeeper expires it within a tick after its timeout, and the observer sees what it held
-    // go; so long as it holds something, only that counts, unless the observer missed it.
-    let patience = if has_ephemerals { timeout * 4 } else { timeout * 2 };
-    parked > patience + Duration::from_secs(10)
 }

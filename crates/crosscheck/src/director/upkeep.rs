@@ -6,9 +6,9 @@ use bytes::BytesMut;
 use proto::{Request, xid};
 
 use super::Director;
+use super::ends::is_abandoned;
 use super::order::{Rank, Turn};
 use super::remote::{Sent, State};
-use super::turns::is_abandoned;
 use crate::input::ConnId;
 use crate::report::GivenUp;
 
@@ -20,6 +20,9 @@ impl Director {
     pub(crate) fn tick(&mut self, now: Instant) {
         if self.report.ended.is_some() {
             return;
+        }
+        if self.judge.is_overrun() {
+            return self.end("there are too many znodes about which nothing can be said");
         }
         self.keep_alive(now);
         self.lose_patience(now);
@@ -41,7 +44,7 @@ impl Director {
             let mut out = BytesMut::new();
             Request::Ping.encode(xid::PING, &mut out);
             self.send(id, out.freeze(), now);
-            self.sent(id, Sent::KeepAlive);
+            self.sent(id, Sent::KeepAlive(now));
         }
     }
 
@@ -54,7 +57,7 @@ impl Director {
         for id in silent {
             self.give_up(id, GivenUp::NoAnswer);
         }
-        let oldest = self.remotes.values().filter_map(|remote| remote.sent.front()?.since()).min();
+        let oldest = self.remotes.values().filter_map(super::Remote::waits_since).min();
         if oldest.is_some_and(|since| now.duration_since(since) > self.patience.rookery) {
             self.report.given_up(GivenUp::RookeryGone);
             self.end("Rookery does not answer");

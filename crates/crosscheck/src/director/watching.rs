@@ -3,31 +3,29 @@
 use std::time::Instant;
 
 use super::Director;
+use super::ends::NODE_DELETED;
 use super::events::{Event, Settled, Slot};
+use super::remote::Sent;
 use crate::input::ConnId;
 use crate::report::{Found, Place, Reason};
 
 /// The number of an event's type: the children of a znode changed.
 const CHILDREN_CHANGED: i32 = 4;
-/// The number of an event's type: a znode was deleted.
-const NODE_DELETED: i32 = 2;
 
 impl Director {
     /// Settles what can be settled of one connection.
     pub(super) fn settle(&mut self, id: ConnId, now: Instant) {
-        loop {
-            let Some(conn) = self.conns.get_mut(&id) else { return };
-            let (zxids, ends, is_blind) = (&self.judge.zxids, &self.ends, self.is_blind);
-            let slot = |zxid: i64| match zxids.back(zxid) {
-                _ if zxid <= 0 || is_blind => Slot::CatchUp,
-                Some(change) => Slot::Change(change),
-                None => Slot::Unknown,
-            };
-            let Some(settled) = conn.events.settle(slot, |change| ends.contains(&change)) else {
-                return self.settle_overdue(id, now);
-            };
+        while let Some(settled) = self.settled(id).or_else(|| self.overdue(id, now)) {
             self.judge_event(id, settled);
         }
+        self.hold_events(id);
+    }
+
+    /// Counts what the events of a connection hold.
+    pub(super) fn hold_events(&mut self, id: ConnId) {
+        let Some(conn) = self.conns.get_mut(&id) else { return };
+        let (before, bytes) = conn.events.bytes_before_and_now();
+        self.held = (self.held + bytes).saturating_sub(before);
     }
 
     /// Settles what can be settled of all connections.
@@ -39,11 +37,23 @@ impl Director {
         }
     }
 
-    /// Gives up waiting for counterparts that should have come.
-    fn settle_overdue(&mut self, id: ConnId, now: Instant) {
-        let fronts = self.remotes.values().filter_map(|remote| remote.sent.front()?.since());
-        let oldest = fronts.min();
-        let Some(conn) = self.conns.get_mut(&id) else { return };
+    /// A pair of events, or one that can have no counterpart.
+    fn settled(&mut self, id: ConnId) -> Option<Settled> {
+        let conn = self.conns.get_mut(&id)?;
+        let (zxids, ends, is_blind) = (&self.judge.zxids, &self.ends, self.is_blind);
+        let slot = |zxid: i64| match zxids.back(zxid) {
+            _ if zxid <= 0 || is_blind => Slot::CatchUp,
+            Some(change) => Slot::Change(change),
+            None => Slot::Unknown,
+        };
+        let settled = conn.events.settle(slot, |change| ends.contains(&change));
+        // Nobody listens any more on a connection whose client is gone.
+        settled.or_else(|| conn.ended.and_then(|_| conn.events.left_by_rookery()))
+    }
+
+    /// An event whose counterpart should have come long ago.
+    fn overdue(&mut self, id: ConnId, now: Instant) -> Option<Settled> {
+        let conn = self.conns.get_mut(&id)?;
         let is_idle = conn.waiting == 0;
         // What makes up for time away belongs to a request of the connection's own.
         let is_due = |event: &Event| match event.zxid {
@@ -51,23 +61,12 @@ impl Director {
             _ => is_idle,
         };
         conn.events.look(now, is_due);
+        let settle = self.patience.settle;
+        let due = conn.events.due().filter(|due| now.duration_since(*due) >= settle)?;
         // What is being repeated may bring it.
-        let is_overdue = |due: Option<Instant>| {
-            due.is_some_and(|due| {
-                now.duration_since(due) >= self.patience.settle
-                    && oldest.is_none_or(|oldest| oldest > due)
-            })
-        };
-        let settled = if is_overdue(conn.events.zookeeper_due) {
-            conn.events.only_zookeeper()
-        } else if is_overdue(conn.events.rookery_due) {
-            conn.events.only_rookery()
-        } else {
-            None
-        };
-        if let Some(settled) = settled {
-            self.judge_event(id, settled);
-        }
+        let fronts = self.remotes.values().filter_map(|remote| remote.sent.front());
+        let may_come = fronts.map(Sent::since).any(|since| since <= due);
+        if may_come { None } else { conn.events.overdue() }
     }
 
     fn judge_event(&mut self, id: ConnId, settled: Settled) {

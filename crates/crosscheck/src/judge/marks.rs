@@ -81,6 +81,11 @@ impl Marks {
         })
     }
 
+    /// Whether there are so many that nothing can be said about any znode.
+    pub(crate) const fn is_overrun(&self) -> bool {
+        self.overflow.is_some()
+    }
+
     /// Whether anything is marked at all.
     pub(crate) fn any(&self) -> Option<Reason> {
         let first = self.marks.values().find_map(|mark| mark.whole.or(mark.children));
@@ -111,6 +116,7 @@ mod tests {
         assert_eq!(marks.whole("/a/bc"), None);
         assert_eq!(marks.children("/a"), Some(Reason::Foreign));
         assert_eq!(marks.children("/"), None);
+        assert!(!marks.is_overrun());
         marks.mark("/x", Reason::Consequence);
         assert_eq!(marks.whole("/x"), Some(Reason::Consequence));
         assert_eq!(marks.whole("/x/y"), None);

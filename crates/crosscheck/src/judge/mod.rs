@@ -20,7 +20,9 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use bytes::Bytes;
 
 use crate::change::{Change, What};
+use crate::copy::Copied;
 use crate::input::ConnId;
+use crate::report::Reason;
 use baselines::Baselines;
 use marks::Marks;
 use recent::Recent;
@@ -28,6 +30,9 @@ use zxids::Zxids;
 
 /// The znode that each server writes by itself.
 pub(crate) const CONFIG: &str = "/zookeeper/config";
+
+/// What a request that waits takes beside its bytes, roughly.
+pub(crate) const TURN_BYTES: usize = 256;
 
 /// A request, and what `ZooKeeper` answered.
 #[derive(Clone, Debug)]
@@ -54,9 +59,9 @@ impl Exchange {
         self.request.get(8..).unwrap_or_default()
     }
 
-    /// Bytes held.
+    /// Bytes held until it is compared, roughly.
     pub(crate) fn bytes(&self) -> usize {
-        self.request.len() + self.body.len()
+        self.request.len() + self.body.len() + TURN_BYTES
     }
 }
 
@@ -72,6 +77,9 @@ pub(crate) struct Reply<'a> {
     /// What stands behind it.
     pub(crate) body: &'a [u8],
 }
+
+/// Ephemerals, and znodes that end by the clock, that are known at once.
+const KNOWN_MAX: usize = 1 << 20;
 
 /// All that is known of both trees.
 #[derive(Debug, Default)]
@@ -109,7 +117,7 @@ impl Judge {
                     self.baselines.created(path);
                     self.clocked.insert(path.clone());
                     if let Some(parent) = crate::change::parent(path) {
-                        self.marks.mark_children(parent, crate::report::Reason::Clock);
+                        self.marks.mark_children(parent, Reason::Clock);
                     }
                 }
                 What::Deleted => {
@@ -120,6 +128,23 @@ impl Judge {
                 What::Set => {}
             }
         }
+    }
+
+    /// The tree was copied, but for these.
+    pub(crate) fn copied(&mut self, copied: Copied) {
+        for path in &copied.ephemerals {
+            self.marks.mark_existence(path, Reason::Before);
+        }
+        for path in &copied.parents {
+            self.marks.mark_children(path, Reason::Before);
+        }
+        self.baselines = Baselines::copied(copied.offsets);
+    }
+
+    /// Whether more should be remembered than can be: nothing can be judged any more.
+    pub(crate) fn is_overrun(&self) -> bool {
+        let is_full = self.ephemerals.len() > KNOWN_MAX || self.clocked.len() > KNOWN_MAX;
+        is_full || self.marks.is_overrun()
     }
 
     /// A session ended: its ephemerals are gone, by the change `zxid`. Returns their paths.
