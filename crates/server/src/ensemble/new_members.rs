@@ -437,7 +437,7 @@ mod tests {
             format!("{case:?}: {} | {}\n", outcome(&asked, true), outcome(&asked, false))
         });
         expect![[r##"
-            "": BadArguments | BadArguments
+            "": BadArguments | Marshalling
             " ": BadArguments | Marshalling
             "#": BadArguments | Marshalling
             "foo": BadArguments | BadArguments
