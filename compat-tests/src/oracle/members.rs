@@ -13,10 +13,7 @@ const MEMBERS: &str = "members";
 const CONFIG: &str = "config";
 
 /// The values, with two for each text of a configuration. `lines` describe the servers.
-pub(super) fn taken_apart(
-    values: Vec<(String, Value)>,
-    lines: &[String],
-) -> Vec<(String, Value)> {
+pub(super) fn taken_apart(values: Vec<(String, Value)>, lines: &[String]) -> Vec<(String, Value)> {
     let parts = values.into_iter().flat_map(|(name, value)| {
         let prefix = name.strip_suffix("data").unwrap_or_default().to_owned();
         match configuration(&value, lines) {
@@ -76,7 +73,9 @@ mod tests {
 
     #[test]
     fn other_data_stay_as_they_are() {
-        for text in ["", "version=1", "server.1=h:1:2\nversion=", "server.1=h:1:2\nversion=x", "a\nb"] {
+        for text in
+            ["", "version=1", "server.1=h:1:2\nversion=", "server.1=h:1:2\nversion=x", "a\nb"]
+        {
             assert_eq!(taken_apart(data(text), &[]), data(text), "{text:?}");
             assert_eq!(version(&data(text)), None);
         }

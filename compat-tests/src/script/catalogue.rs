@@ -240,6 +240,8 @@ pub const fn error_name(code: i32) -> &'static str {
         -5 => "MarshallingError",
         -6 => "Unimplemented",
         -8 => "BadArguments",
+        -13 => "NewConfigNoQuorum",
+        -14 => "ReconfigInProgress",
         -101 => "NoNode",
         -102 => "NoAuth",
         -103 => "BadVersion",

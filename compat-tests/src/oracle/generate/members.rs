@@ -218,7 +218,7 @@ impl Generator<'_> {
         let count = self.random.below(4);
         let lines = (0..count).map(|_| match self.random.below(20) {
             0 | 1 => self.phantom_line(wrong),
-            2..=5 if by_super => self.phantom_line(PARTICIPANTS),
+            2..=7 if by_super => self.phantom_line(PARTICIPANTS),
             _ => self.phantom_line(OBSERVERS),
         });
         lines.collect()
@@ -245,7 +245,7 @@ impl Generator<'_> {
         }
         // With others that vote and never run, the two may be spared, and then there is no
         // quorum.
-        if by_super && self.random.percent(5) {
+        if by_super && self.random.percent(8) {
             return text(self.random.pick(&["1,2", "1,2,3"]));
         }
         let odd = ["77", "+4", "05", " 6 ", "", "-4"];

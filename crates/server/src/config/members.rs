@@ -179,7 +179,8 @@ fn host_and_rest(text: &str) -> Option<Vec<&str>> {
 /// Compat(trailing-separators): as Java splits, empty parts at the end are none.
 fn split(text: &str, separator: char) -> Vec<&str> {
     let trimmed = text.trim_end_matches(separator);
-    if trimmed.is_empty() && !text.is_empty() { Vec::new() } else { trimmed.split(separator).collect() }
+    let has_only_separators = trimmed.is_empty() && !text.is_empty();
+    if has_only_separators { Vec::new() } else { trimmed.split(separator).collect() }
 }
 
 /// Whether a text can be an address or the name of a host.

@@ -289,6 +289,73 @@ mod tests {
         "#]].assert_eq(&table.concat());
     }
 
+    #[test]
+    fn separators_at_the_end_separate_nothing() {
+        let cases = [
+            "server.4=a:1:2::;3:",
+            "server.4=a:1:2:observer:;b:3;;",
+            "server.4=a:1:2;;",
+            "server.4=;",
+            "server.4=a:1:2;:",
+            "server.4=|",
+            "server.4=:",
+            "server.4=[::1]:",
+        ];
+        let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
+        expect![[r#"
+            "server.4=a:1:2::;3:": 4=a:1:2:participant;0.0.0.0:3
+            "server.4=a:1:2:observer:;b:3;;": 4=a:1:2:observer;b:3
+            "server.4=a:1:2;;": BadArguments
+            "server.4=;": Marshalling
+            "server.4=a:1:2;:": Marshalling
+            "server.4=|": BadArguments
+            "server.4=:": BadArguments
+            "server.4=[::1]:": BadArguments
+        "#]]
+        .assert_eq(&table.concat());
+    }
+
+    #[test]
+    fn blanks_are_nothing_around_servers_numbers_and_roles_only() {
+        let cases = [
+            " server.4 = a:1:2: observer ;3 ",
+            "server.4=a:1:2 ;3",
+            "server.4=a: 1:2;3",
+            "server.4=a:1:2; 3",
+        ];
+        let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
+        expect![[r#"
+            " server.4 = a:1:2: observer ;3 ": 4=a:1:2:observer;0.0.0.0:3
+            "server.4=a:1:2 ;3": BadArguments
+            "server.4=a: 1:2;3": BadArguments
+            "server.4=a:1:2; 3": BadArguments
+        "#]]
+        .assert_eq(&table.concat());
+    }
+
+    /// In the order in which ZooKeeper looks, which shows where one fault is -5 and one -8.
+    #[test]
+    fn clients_are_looked_at_first_and_roles_last() {
+        let cases = [
+            "server.4=a:1:1;99999",
+            "server.4=a:1;99999",
+            "server.4=a:99999:2;x",
+            "server.4=a:1:2;99999;4",
+            "server.4=a:1:99999:nobody;3",
+            "server.4=a:1:1:nobody;3",
+        ];
+        let table = cases.map(|case| format!("{case:?}: {}\n", joining(case)));
+        expect![[r#"
+            "server.4=a:1:1;99999": Marshalling
+            "server.4=a:1;99999": Marshalling
+            "server.4=a:99999:2;x": BadArguments
+            "server.4=a:1:2;99999;4": BadArguments
+            "server.4=a:1:99999:nobody;3": Marshalling
+            "server.4=a:1:1:nobody;3": BadArguments
+        "#]]
+        .assert_eq(&table.concat());
+    }
+
     /// Anything else would be shown as two servers, or as none.
     #[test]
     fn a_host_is_an_address_or_a_name() {
@@ -359,14 +426,18 @@ mod tests {
             "server.1=a:1:2:observer;3",
             "server.1=a:1:2;3,server.2=b:1:2:observer",
             "server.1=a:1:2;3,server.2=a:1:2;3",
+            "server.1=a:1:2;3,server.2=b:1:2;;",
+            "server.1=a:1:2;3\nserver.2=b:1:2 \n",
+            "server.1=a:1:2;3\nserver.2=b:1:2:participant \n",
+            "server.1=a:1:2;3,server.2=b:1:2\nversion=1a ",
         ];
         let table = cases.map(|case| {
-            let asked =
-                Reconfig { members: Some(case), joining: Some("ignored"), ..Reconfig::default() };
+            let joining = Some("server.9=ignored:1:2;3");
+            let asked = Reconfig { members: Some(case), joining, ..Reconfig::default() };
             format!("{case:?}: {} | {}\n", outcome(&asked, true), outcome(&asked, false))
         });
         expect![[r##"
-            "": BadArguments | BadArguments
+            "": BadArguments | Marshalling
             " ": BadArguments | Marshalling
             "#": BadArguments | Marshalling
             "foo": BadArguments | BadArguments
@@ -381,6 +452,10 @@ mod tests {
             "server.1=a:1:2:observer;3": Marshalling | Marshalling
             "server.1=a:1:2;3,server.2=b:1:2:observer": Marshalling | 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:observer -3
             "server.1=a:1:2;3,server.2=a:1:2;3": 1=a:1:2:participant;0.0.0.0:3 2=a:1:2:participant;0.0.0.0:3 -3 | 1=a:1:2:participant;0.0.0.0:3 2=a:1:2:participant;0.0.0.0:3 -3
+            "server.1=a:1:2;3,server.2=b:1:2;;": 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3 | 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3
+            "server.1=a:1:2;3\nserver.2=b:1:2 \n": BadArguments | BadArguments
+            "server.1=a:1:2;3\nserver.2=b:1:2:participant \n": 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3 | 1=a:1:2:participant;0.0.0.0:3 2=b:1:2:participant -3
+            "server.1=a:1:2;3,server.2=b:1:2\nversion=1a ": Marshalling | Marshalling
         "##]].assert_eq(&table.concat());
     }
 }
