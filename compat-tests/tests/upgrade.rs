@@ -5,8 +5,6 @@
 //! change from one copy of the build under test to another: a rolling restart. That servers of
 //! two versions of the peer protocol agree on one is tested in `raft-log` (`peer/handshake.rs`).
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
