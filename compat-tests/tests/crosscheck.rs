@@ -295,7 +295,7 @@ fn a_change_behind_its_back_is_found() {
     let mut session = bench.session();
     ok(create(&mut session, "/planted", 0));
     ok(read(&mut session, GET_DATA, "/planted", false));
-ok(create(&mut session, "/alike", 0));
+    ok(create(&mut session, "/alike", 0));
     // Requests are repeated in order: the read was, before anything is planted.
     bench.wait_for_rookery("/alike");
     let rookery = bench.rookery.as_ref().unwrap().address();
