@@ -54,3 +54,8 @@ fn java() {
 fn c() {
     is_answered_the_same("c-3.8.0");
 }
+
+#[test]
+fn go_zookeeper() {
+    is_answered_the_same("go-zookeeper-1.0.4");
+}

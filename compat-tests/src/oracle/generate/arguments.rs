@@ -62,13 +62,7 @@ impl Generator<'_> {
         let mut made = request(name);
         for (index, field) in made.fields().iter().enumerate() {
             let arg = match field.name {
-                "path" | "prefix" => match self.path() {
-                    // What members a client writes there is looked at otherwise on purpose.
-                    Arg::Text(Some(path)) if name == "setData" && self.shows_members(&path) => {
-                        text("/zookeeper")
-                    }
-                    path => path,
-                },
+                "path" | "prefix" => self.path_for(name),
                 "data" => self.data(),
                 "watch" => Arg::Flag(self.random.percent(30)),
                 "acl" => self.acl(),
@@ -87,10 +81,6 @@ impl Generator<'_> {
         made
     }
 
-    fn shows_members(&self, path: &str) -> bool {
-        path == "/zookeeper/config" && self.world.servers > 1
-    }
-
     /// Makes a request one that cannot be decoded, or not as it was meant.
     pub(super) fn damage(&mut self, made: &mut Request) {
         let with_length: Vec<usize> = (0..made.fields().len())
@@ -107,6 +97,13 @@ impl Generator<'_> {
             _ if with_length.is_empty() => made.cut = 1,
             _ => made.length = Some((self.random.pick(&with_length), self.random.pick(LENGTHS))),
         }
+    }
+
+    fn path_for(&mut self, operation: &str) -> Arg {
+        let path = self.path();
+        // A configuration that a client wrote is looked at otherwise on purpose.
+        let is_left_out = operation == "setData" && self.world.servers > 1;
+        if is_left_out && path == text("/zookeeper/config") { text("/zookeeper") } else { path }
     }
 
     pub(super) fn path(&mut self) -> Arg {
