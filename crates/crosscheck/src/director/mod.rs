@@ -78,6 +78,7 @@ pub(crate) struct Director {
     flying_changes: usize,
     /// Changes of `ZooKeeper` whose events have no order.
     ends: BTreeSet<i64>,
+    /// The change at which turns wait, until it is known what it means.
     doubt: Option<ends::Doubt>,
     /// Requests in whose stead Rookery closed the connection, until it is known whether it is
     /// there at all; `None` for a connection without a request.
