@@ -8,7 +8,8 @@ import org.apache.zookeeper.ZooKeeper;
 
 /** A client that may be served by a read-only server, and says how far it has come. */
 final class ReadOnly {
-    private static final long PATIENCE_MS = 60_000;
+    /** The client looks for a server to write to less and less often, up to once a minute. */
+    private static final long PATIENCE_MS = 180_000;
 
     private ReadOnly() {}
 
