@@ -214,18 +214,22 @@ impl Generator<'_> {
         format!("server.{number}={form}")
     }
 
-    fn phantom_lines(&mut self, by_super: bool, wrong: &[&str]) -> Vec<String> {
+    fn phantom_lines(&mut self, by_super: bool) -> Vec<String> {
         let count = self.random.below(4);
-        let lines = (0..count).map(|_| match self.random.below(20) {
-            0 | 1 => self.phantom_line(wrong),
-            2..=7 if by_super => self.phantom_line(PARTICIPANTS),
-            _ => self.phantom_line(OBSERVERS),
+        let lines = (0..count).map(|_| {
+            let votes = by_super && self.random.percent(30);
+            self.phantom_line(if votes { PARTICIPANTS } else { OBSERVERS })
         });
         lines.collect()
     }
 
     fn joining(&mut self, by_super: bool) -> Arg {
-        let mut lines = self.phantom_lines(by_super, WRONG);
+        let mut lines = self.phantom_lines(by_super);
+        for line in &mut lines {
+            if self.random.percent(10) {
+                *line = self.phantom_line(WRONG);
+            }
+        }
         match self.random.below(20) {
             0 => lines.push(self.random.pick(&["some thing", "server.4", "=", "server.=1"]).into()),
             1 => lines.push(self.phantom_line(WITHOUT_CLIENTS)),
@@ -263,7 +267,7 @@ impl Generator<'_> {
         if self.random.percent(10) {
             return text(self.random.pick(WRONG_LISTS));
         }
-        let mut lines = self.phantom_lines(by_super, WRONG);
+        let mut lines = self.phantom_lines(by_super);
         if self.random.percent(20) {
             lines.push(self.phantom_line(WITHOUT_CLIENTS));
         }
@@ -271,9 +275,17 @@ impl Generator<'_> {
             let at = self.random.below(lines.len() + 1);
             lines.insert(at, own.to_owned());
         }
-        if self.random.percent(20) {
-            lines.push(self.random.pick(&["version=5", "# a comment", "", "version = 1a "]).into());
+        // One fault at most: of several, ZooKeeper tells that which a hash table has first.
+        match self.random.below(20) {
+            0..=2 => lines.push(self.phantom_line(WRONG)),
+            3..=6 => {
+                let more = ["version=5", "version=1a", "version = 1a ", "# a comment", ""];
+                lines.push(self.random.pick(&more).to_owned());
+            }
+            // A blank at the end of a port is a fault.
+            7 | 8 => return text(&lines.join(" \n ")),
+            _ => {}
         }
-        text(&lines.join(self.random.pick(&[",", "\n", " \n ", ",\n"])))
+        text(&lines.join(self.random.pick(&[",", "\n", ",\n"])))
     }
 }
