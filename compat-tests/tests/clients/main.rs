@@ -19,15 +19,16 @@ use compat_tests::prerequisites::Missing;
 /// Asks a client for all behaviours, and compares with its column of the table, or writes it.
 fn column(client: &str, program: impl Fn() -> Result<Program, Missing>) {
     let only = std::env::var("COMPAT_ONLY").unwrap_or_default();
+    let program = || program().unwrap();
     if std::env::var_os("UPDATE_EXPECT").is_some() {
         assert!(only.is_empty(), "COMPAT_ONLY gives no whole column");
-        let zookeeper = driver::run(client, Software::ZooKeeper, program().unwrap());
-        let rookery = driver::run(client, Software::Rookery, program().unwrap());
+        let zookeeper = driver::run(client, Software::ZooKeeper, &program);
+        let rookery = driver::run(client, Software::Rookery, &program);
         table::write(client, &zookeeper, &rookery);
         return;
     }
     let software = Software::from_env();
-    let outcomes = driver::run(client, software, program().unwrap());
+    let outcomes = driver::run(client, software, &program);
     let names = driver::behaviours().into_iter().map(|(name, _)| name);
     let asked: Vec<String> = names.filter(|name| name.contains(&only)).collect();
     assert!(!asked.is_empty(), "{only} is in the name of no behaviour");

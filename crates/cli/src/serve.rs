@@ -124,8 +124,10 @@ async fn serve(config: config::Config) -> ExitCode {
             }
             Some(Ended::Failed(reason)) => {
                 fail(&reason, 1);
-                // Nothing may wait for a disk that has failed, not even an orderly end.
-                std::process::exit(1)
+                // Nothing may wait for a disk that has failed, not even an orderly end. RocksDB's
+                // threads are at work: what runs at a process's exit would take away from below
+                // them what they use.
+                signal_hook::low_level::exit(1)
             }
             Some(Ended::Differs(why)) => running.begin_anew(config.clone(), why).await,
         };
