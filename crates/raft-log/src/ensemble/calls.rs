@@ -45,7 +45,9 @@ pub(crate) async fn answer(
             Reply(frame.kind, founding::prepare(shared, asked.ballot).await?)
         }
         Kind::Accept => Reply(frame.kind, founding::accept(shared, frame).await?),
-        Kind::Join | Kind::ChangeMembers | Kind::HandOver => change::answer(shared, frame).await,
+        Kind::Join | Kind::ChangeMembers | Kind::HandOver => {
+            change::answer(shared, from.node, frame).await
+        }
         Kind::SessionsHeard | Kind::Digests | Kind::StateDiffers => {
             let (node, server_id) = (from.node, from.server);
             shared.told(FromPeer { node, server_id, message: PeerMessage::read(frame)? });

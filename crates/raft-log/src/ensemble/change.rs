@@ -36,6 +36,8 @@ use crate::{
 const LEAVING_FOR: Duration = Duration::from_secs(3);
 /// How long a change may take, for those who wait for it elsewhere.
 const CHANGE_MAX: Duration = Duration::from_secs(60);
+/// How long the leader may take for what was passed on to it: less than who asks waits.
+const PASSED_ON_MAX: Duration = Duration::from_secs(8);
 /// How long handing over may take.
 const HAND_OVER_MAX: Duration = Duration::from_secs(3);
 /// How often the leader looks for changes that are half done.
@@ -126,10 +128,10 @@ fn reply(outcome: &Result<u64, ChangeError>) -> Reply {
     Reply::new(Kind::ChangeMembers, &record)
 }
 
-/// Answers Join, ChangeMembers and HandOver of other servers.
-pub(super) async fn answer(shared: &Arc<Shared>, frame: &Frame) -> Reply {
+/// Answers Join, ChangeMembers and HandOver of the node `from`.
+pub(super) async fn answer(shared: &Arc<Shared>, from: u64, frame: &Frame) -> Reply {
     if shared.status.borrow().role != Role::Leading {
-        return reply(&Err(ChangeError::NoLeader));
+        return reply(&pass_on(shared, from, frame).await);
     }
     let outcome = if frame.kind == Kind::Join {
         join(shared, frame).await
@@ -145,6 +147,20 @@ pub(super) async fn answer(shared: &Arc<Shared>, frame: &Frame) -> Reply {
         }
     };
     reply(&outcome)
+}
+
+/// A server that wants to be a member may not know the leader, which came after its
+/// configuration. Passed on once: the leader of now may not be the one that is known here.
+async fn pass_on(shared: &Shared, from: u64, frame: &Frame) -> Result<u64, ChangeError> {
+    if frame.kind != Kind::Join {
+        return Err(ChangeError::NoLeader);
+    }
+    let record = wire::Join::from_exact_bytes(&frame.body)
+        .map_err(|error| ChangeError::Invalid(error.to_string()))?;
+    if record.member.node.cast_unsigned() != from {
+        return Err(ChangeError::NoLeader);
+    }
+    shared.ask_leader(Kind::Join, &record, PASSED_ON_MAX).await
 }
 
 pub(crate) fn read_change(record: &wire::ChangeMembers<'_>) -> MemberChange {
