@@ -85,7 +85,8 @@ struct Shared<'s> {
     findings: Mutex<Vec<Finding>>,
     /// Programs that ran on ensembles.
     on_ensembles: AtomicU64,
-    /// Differences of theirs that did not come again.
+    /// Differences of theirs that did not come again, and requests that ZooKeeper did not
+    /// answer once.
     chances: Mutex<Vec<Finding>>,
 }
 
@@ -106,7 +107,7 @@ impl Sweep {
         let chances = shared.chances.into_inner().unwrap_or_else(PoisonError::into_inner);
         let programs = shared.on_ensembles.into_inner();
         let summary = format!(
-            "{} of {programs} programs on ensembles differed once and not again",
+            "{} programs differed once and not again; {programs} ran on ensembles",
             chances.len()
         );
         report(&summary);
@@ -188,6 +189,14 @@ impl<'s> Shared<'s> {
                 Ok(Err(difference)) => {
                     self.note(found(&mut pair, world, seed, &program, difference));
                     pair = Pair::start(self.sweep.actual, world.servers, &world.settings())?;
+                }
+                // A connection that ZooKeeper forgot, not Rookery.
+                Err(PairError::Run(Software::ZooKeeper, error @ RunError::NoAnswer { .. }))
+                    if matches!(pair.check(&program), Ok(Ok(_))) =>
+                {
+                    let what = format!("once: on ZooKeeper: {error}");
+                    (self.report)(&format!("{}, seed {seed}: {what}", world.name));
+                    lock(&self.chances).push(Finding { world: world.name, seed, what, program });
                 }
                 Err(PairError::Process(error)) => return Err(error.into()),
                 Err(error @ (PairError::Run(..) | PairError::NotEmptied(..))) => {
