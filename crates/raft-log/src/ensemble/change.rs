@@ -390,6 +390,9 @@ fn due(
             ChangeMembers::RemoveVoters(demote),
         ]));
     }
+    if let Some(changes) = superseded(shared, members, &voters) {
+        return Some(changes);
+    }
     // Those that were replaced or removed, and vote no more.
     let leaves =
         |(node, member): &(&u64, &Member)| member.hidden && !member.votes && is_learner(**node);
@@ -403,4 +406,29 @@ fn due(
         .map(|(node, _)| *node)
         .collect();
     (!gone.is_empty()).then_some(ChangeMembers::RemoveNodes(gone))
+}
+
+/// Observers whose number another has. A change may make an observer of a server that has come
+/// back with an empty disk, before its new node has taken the place of the former one: both
+/// observe then. Those that are not there are on their way out when another has caught up.
+fn superseded(
+    shared: &Shared,
+    members: &Membership,
+    voters: &BTreeSet<u64>,
+) -> Option<ChangeMembers<u64, Member>> {
+    let observers = || {
+        members
+            .nodes()
+            .filter(|(node, member)| !member.votes && !member.hidden && !voters.contains(*node))
+    };
+    let has_successor = |node: u64, member: &Member| {
+        observers().any(|(other, same)| {
+            *other != node && same.server_id == member.server_id && has_caught_up(shared, *other)
+        })
+    };
+    let gone: BTreeMap<u64, Member> = observers()
+        .filter(|(node, member)| !is_heard(shared, **node) && has_successor(**node, member))
+        .map(|(node, member)| (*node, Member { hidden: true, ..member.clone() }))
+        .collect();
+    (!gone.is_empty()).then_some(ChangeMembers::SetNodes(gone))
 }
