@@ -53,6 +53,44 @@ async fn a_wiped_server_comes_back_under_its_number_as_a_new_node() {
     ensemble.stop_all().await;
 }
 
+/// Its new node waits to vote when a change makes an observer of it: both nodes observe then,
+/// and the dead one was once a member for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wiped_server_that_is_made_an_observer_before_it_is_back_is_one_member() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let victim = (1..=3).find(|server| *server != leader).unwrap();
+    let former = ensemble.disks[&victim].node;
+    ensemble.kill(victim).await;
+    ensemble.wipe(victim);
+    // It can ask to be taken in, and does not get the log.
+    ensemble.net.cut_one_way(leader, victim);
+    ensemble.start(victim).await;
+    let nodes_of = |ensemble: &Ensemble| -> Vec<u64> {
+        let members = members(ensemble, leader).members;
+        let same = members.iter().filter(|member| member.server.server_id == victim);
+        same.map(|member| member.node).collect()
+    };
+    until("both nodes are members", || nodes_of(&ensemble).len() == 2).await;
+    let spec = ensemble.specs.iter().find(|spec| spec.server_id == victim).unwrap();
+    let observer = ServerSpec { votes: false, ..spec.clone() };
+    ensemble.node(leader).log.change_members(put(observer)).await.unwrap();
+    ensemble.net.mend();
+    until("the former node is gone", || {
+        let nodes = nodes_of(&ensemble);
+        nodes.len() == 1 && nodes[0] != former
+    })
+    .await;
+    until("the new one observes", || {
+        ensemble.node(victim).log.status().borrow().role == Role::Observing
+    })
+    .await;
+    ensemble.node(victim).create("/a").await;
+    until("its command", || ensemble.node(leader).tree.version("/a") == 0).await;
+    ensemble.stop_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_second_server_with_the_same_number_is_not_taken_in() {
     let mut ensemble = Ensemble::new(3).await;
@@ -139,6 +177,29 @@ async fn servers_are_added_change_their_role_and_are_removed_while_commands_go_o
     })
     .await;
     ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+/// Its configuration is older than the one that leads: those whom it asks pass it on. They once
+/// said that they could not do it, for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_does_not_know_the_leader_is_taken_in() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let address = free_address().await;
+    ensemble.add(4, address.clone(), address);
+    let fourth = ensemble.specs[3].clone();
+    ensemble.node(leader).log.change_members(put(fourth)).await.unwrap();
+    ensemble.specs.retain(|spec| spec.server_id != leader);
+    ensemble.start(4).await;
+    until("it votes", || {
+        let members = members(&ensemble, leader);
+        !members.changing && roles(&members) == (vec![1, 2, 3, 4], vec![])
+    })
+    .await;
+    ensemble.node(4).create("/a").await;
+    until("its command", || ensemble.node(leader).tree.version("/a") == 0).await;
     ensemble.stop_all().await;
 }
 
