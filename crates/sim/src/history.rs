@@ -52,6 +52,7 @@ struct Inner {
     restored: u64,
     replies: u64,
     events: u64,
+    put_off: u64,
     changes: Changes,
     /// By version.
     members: BTreeMap<u64, Members>,
@@ -72,6 +73,8 @@ pub struct Counts {
     pub replies: u64,
     /// Events that clients checked.
     pub events: u64,
+    /// How often requests were put off because a client did not read.
+    pub put_off: u64,
     /// Sessions that ended because their client fell silent.
     pub expired: u64,
     /// What became of attachments.
@@ -152,6 +155,11 @@ impl History {
         self.inner.lock().events += 1;
     }
 
+    /// A server has put requests off: their client does not read.
+    pub fn note_put_off(&self) {
+        self.inner.lock().put_off += 1;
+    }
+
     /// The id of a session that is to be opened.
     pub fn next_session(&self) -> SessionId {
         self.inner.lock().sessions.next()
@@ -226,6 +234,7 @@ impl History {
             restored: inner.restored,
             replies: inner.replies,
             events: inner.events,
+            put_off: inner.put_off,
             expired: inner.sessions.expired(),
             moves: inner.sessions.moves(),
             members: inner.members.len(),

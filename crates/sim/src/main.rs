@@ -61,6 +61,7 @@ fn main() -> ExitCode {
     let end = args.from + args.seeds;
     let (acknowledged, simulated) = (AtomicU64::new(0), AtomicU64::new(0));
     let (members, refused) = (AtomicU64::new(0), AtomicU64::new(0));
+    let put_off = AtomicU64::new(0);
     std::thread::scope(|scope| {
         for _ in 0..args.threads {
             scope.spawn(|| {
@@ -74,6 +75,7 @@ fn main() -> ExitCode {
                     simulated.fetch_add(outcome.simulated.as_secs(), Ordering::Relaxed);
                     members.fetch_add(outcome.counts.members as u64, Ordering::Relaxed);
                     refused.fetch_add(outcome.counts.moves.refused, Ordering::Relaxed);
+                    put_off.fetch_add(outcome.counts.put_off, Ordering::Relaxed);
                     if !outcome.violations.is_empty() {
                         failed.fetch_add(1, Ordering::Relaxed);
                         let _ = writeln!(std::io::stdout().lock(), "{}", summary(seed, &outcome));
@@ -86,11 +88,12 @@ fn main() -> ExitCode {
     let _ = writeln!(
         std::io::stdout().lock(),
         "{} seeds, {failed} failed; {} writes acknowledged, members changed {} times, {} late \
-         attachments refused, {:.1} h simulated in {:.0} s",
+         attachments refused, requests put off {} times, {:.1} h simulated in {:.0} s",
         args.seeds,
         acknowledged.into_inner(),
         members.into_inner(),
         refused.into_inner(),
+        put_off.into_inner(),
         simulated.into_inner() as f64 / 3600.0,
         began.elapsed().as_secs_f64()
     );

@@ -29,6 +29,8 @@ const LONG_TRAVEL_MICROS: Range<u64> = 3000..80_000;
 const DIAL_MAX: Duration = Duration::from_secs(2);
 /// What a link holds, as a socket's buffers do.
 const BUFFER_BYTES: usize = 64 << 10;
+/// What a link to a client holds: little, so that a client that does not read is felt.
+const CLIENT_BUFFER_BYTES: usize = 256;
 
 /// The network. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -147,8 +149,9 @@ impl Net {
             (listener, inner.lives.get(&to).copied().unwrap_or(0))
         };
         let listener = listener.ok_or(io::ErrorKind::ConnectionRefused)?;
-        let (own, own_wire) = duplex(BUFFER_BYTES);
-        let (theirs, their_wire) = duplex(BUFFER_BYTES);
+        let buffer = if from.0 < 0 { CLIENT_BUFFER_BYTES } else { BUFFER_BYTES };
+        let (own, own_wire) = duplex(buffer);
+        let (theirs, their_wire) = duplex(buffer);
         let (own_in, own_out) = split(own_wire);
         let (their_in, their_out) = split(their_wire);
         tokio::spawn(self.clone().carry(from, (to, life), own_in, their_out));

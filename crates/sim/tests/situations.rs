@@ -13,6 +13,7 @@ struct Met {
     late: u64,
     changed: usize,
     restored: u64,
+    put_off: u64,
 }
 
 impl Met {
@@ -22,15 +23,20 @@ impl Met {
         self.late += counts.moves.refused;
         self.changed += counts.members;
         self.restored += counts.restored;
+        self.put_off += counts.put_off;
     }
 
     fn is_enough(&self) -> bool {
-        self.moved > 100 && self.late > 0 && self.changed > 50 && self.restored > 10
+        self.moved > 100
+            && self.late > 0
+            && self.changed > 50
+            && self.restored > 10
+            && self.put_off > 100
     }
 }
 
 #[test]
-fn sessions_move_late_members_change_and_checkpoints_are_sent() {
+fn sessions_move_late_members_change_checkpoints_are_sent_and_requests_put_off() {
     let mut met = Met::default();
     for seed in 2001..2001 + SEEDS_MAX {
         let outcome = run(Plan::usual(seed));

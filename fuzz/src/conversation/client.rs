@@ -8,6 +8,9 @@ use proto::{ConnectResponse, OpCode, ReplyHeader, Response, WatcherEvent, first_
 use session::{Identities, Lane, WatcherId, lane::Phase};
 use tree::{Owner, SessionId, Zxid};
 
+/// Requests are put off from here on. The answers are small, and should not all fit.
+pub(super) const OUT_HIGH_WATER: usize = 256;
+
 /// A connection. Those that ended stay: outcomes may still be on their way to them.
 #[derive(Debug)]
 pub(super) struct Connection {
@@ -31,7 +34,7 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn new(number: u64, session: SessionId) -> Self {
         let identities = Identities::of_peer([127, 0, 0, 1].into());
-        let mut lane = Lane::default();
+        let mut lane = Lane::with_high_water(OUT_HIGH_WATER);
         lane.set_identities(identities.clone());
         Self {
             lane,

@@ -9,7 +9,7 @@ use session::{
     Action, After, Asker, Attaching, AuthConfig, Delivery, Local, Reader, Refusal, SessionIds,
     Settings, WatchTable, answer_local, former_owner, from_wire,
     handshake::{Decision, Known, Offer, TimeoutRange, Welcome, decide, put_rejection},
-    lane::{OUT_HIGH_WATER, Phase},
+    lane::Phase,
     refuse, session_password, to_wire,
 };
 use tree::{
@@ -17,7 +17,7 @@ use tree::{
     Zxid,
 };
 
-use super::client::Connection;
+use super::client::{Connection, OUT_HIGH_WATER};
 use crate::states::{describe, same, write_cut};
 
 const SETTINGS: Settings = Settings {

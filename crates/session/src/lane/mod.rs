@@ -34,8 +34,7 @@ use crate::{
 /// Deferred requests are not answered while more than this is waiting to be sent, in
 /// bytes: a client that does not read must not make the server buffer its answers. Requests
 /// that a write stands behind are answered all the same, since they must not see it.
-// The fuzzer's answers are small, and should not all fit.
-pub const OUT_HIGH_WATER: usize = if cfg!(fuzzing) { 256 } else { 256 * 1024 };
+pub const OUT_HIGH_WATER: usize = 256 * 1024;
 
 /// More than this waiting for a client that does not read, in bytes, and its connection is
 /// dropped: it will come back and catch up with `setWatches`.
@@ -52,6 +51,7 @@ pub struct Lane {
     /// How long the answers to those frames may become, roughly, in bytes.
     expected_bytes: usize,
     out: BytesMut,
+    high_water: HighWater,
     identities: Identities,
     phase: Phase,
     /// Frames appended to `out` since the last [`Lane::collect`].
@@ -63,6 +63,16 @@ pub struct Lane {
     barriers_passed: u64,
     /// A reconfig is owed whose command is not in the log's hands yet.
     reconfiguring: bool,
+}
+
+/// From so many bytes waiting to be sent requests are put off.
+#[derive(Clone, Copy, Debug)]
+struct HighWater(usize);
+
+impl Default for HighWater {
+    fn default() -> Self {
+        Self(OUT_HIGH_WATER)
+    }
 }
 
 /// How far a connection has come, as the lane knows it.
@@ -119,6 +129,12 @@ pub struct Collected {
 }
 
 impl Lane {
+    /// A lane that puts requests off when so many bytes wait to be sent, instead of
+    /// [`OUT_HIGH_WATER`]: for tests whose answers are small.
+    pub fn with_high_water(bytes: usize) -> Self {
+        Self { high_water: HighWater(bytes), ..Self::default() }
+    }
+
     /// How far the connection has come.
     pub fn phase(&self) -> Phase {
         self.phase
@@ -316,7 +332,7 @@ impl Lane {
     /// before it is applied, and are as long as there is room at all.
     pub fn run(&mut self, reader: &mut Reader<'_>) {
         while self.is_runnable() {
-            let room = if self.writes > 0 { OUT_MAX } else { OUT_HIGH_WATER };
+            let room = if self.writes > 0 { OUT_MAX } else { self.high_water.0 };
             if self.out.len() >= room {
                 return;
             }

@@ -29,6 +29,10 @@ const TIMEOUT_MS: i32 = 4000;
 const PATIENCE: Duration = Duration::from_millis(2600);
 /// How long it says nothing before it pings.
 const PING_AFTER: Duration = Duration::from_millis(1300);
+/// The most that is asked at once, usually.
+const AT_ONCE: u64 = 5;
+/// The most that is asked at once, now and then: the answers are more than a link holds.
+const AT_ONCE_MAX: u64 = 30;
 /// How many znodes all clients share.
 const SHARED_MAX: u64 = 4;
 /// How many ephemerals of its own a client has.
@@ -220,6 +224,10 @@ impl Client {
             self.pending.push_back(Pending { xid, asked, began, acknowledged });
         }
         wire.flush().await?;
+        if self.chance.percent(3) {
+            // It is busy with something else, and does not read.
+            sleep(self.chance.millis(1..500)).await;
+        }
         while !self.pending.is_empty() {
             let Some(frame) = wire.next(PATIENCE).await? else {
                 return Err(io::ErrorKind::TimedOut.into());
@@ -251,7 +259,8 @@ impl Client {
         if self.own.is_none() {
             return vec![Asked::CreateOwn];
         }
-        for _ in 0..=self.chance.below(4) {
+        let most = if self.chance.percent(5) { AT_ONCE_MAX } else { AT_ONCE };
+        for _ in 0..=self.chance.below(most - 1) {
             asked.push(self.choose_one());
         }
         if self.chance.below(200) == 0 {

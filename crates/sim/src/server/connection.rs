@@ -1,5 +1,6 @@
 //! One client's connection on its server's side: frames to answers or commands, through the real
-//! handshake, lanes and watches. What `server`'s conversation does, without limits.
+//! handshake, lanes and watches. What `server`'s connection task and conversation do, without
+//! limits to what a client asks for.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -22,7 +23,7 @@ use tokio::{
 };
 use tree::{Command, CommandFlags, Op, SessionId};
 
-use super::{TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, Up, core::Link};
+use super::{OUT_HIGH_WATER, TIMEOUT_MAX_MS, TIMEOUT_MIN_MS, Up, core::Link};
 
 /// Longer frames than any client here sends.
 const FRAME_MAX: usize = 1 << 20;
@@ -73,23 +74,20 @@ impl Conversation {
         loop {
             let phase = self.collect();
             let waits = self.take(&mut input, phase);
-            if self.collect() != phase {
-                continue;
-            }
             if self.link.is_dropped.load(Ordering::Relaxed) {
                 return;
             }
-            if !self.out.is_empty() && connection.writer.write_all(&self.out.split()).await.is_err()
-            {
-                return;
-            }
-            if self.is_finished || phase == Phase::Closing {
+            if self.out.is_empty() && (self.is_finished || phase == Phase::Closing) {
                 let _ = connection.writer.shutdown().await;
                 return;
             }
             tokio::select! {
                 biased;
                 () = self.link.bell.notified() => {}
+                written = connection.writer.write(&self.out), if !self.out.is_empty() => {
+                    let Ok(written @ 1..) = written else { return };
+                    self.out.advance(written);
+                }
                 read = connection.reader.read_buf(&mut input), if !waits => {
                     if !matches!(read, Ok(1..)) {
                         return;
@@ -111,16 +109,44 @@ impl Conversation {
         }
     }
 
-    /// Moves what publishing left in the lane to the output.
+    /// Moves what publishing left in the lane to the output, and answers what was put off, while
+    /// the client reads.
     fn collect(&mut self) -> Phase {
-        self.link.lane.lock().collect(&mut self.out).phase
+        let mut lane = self.link.lane.lock();
+        if self.out.len() >= OUT_HIGH_WATER {
+            return lane.phase();
+        }
+        lane.collect(&mut self.out);
+        if lane.is_runnable() {
+            drop(lane);
+            self.up.history.note_put_off();
+            self.run_lane();
+            return self.link.lane.lock().phase();
+        }
+        lane.phase()
+    }
+
+    /// Answers requests that were put off because the client did not read.
+    fn run_lane(&mut self) {
+        let core = &self.up.core;
+        let (state, mut watches) = (core.state(), core.watches());
+        let mut reader = Reader {
+            state: &state,
+            watches: &mut *watches,
+            watcher: self.link.watcher(),
+            flags: CommandFlags::default(),
+        };
+        let mut lane = self.link.lane.lock();
+        lane.run(&mut reader);
+        lane.collect(&mut self.out);
     }
 
     /// Takes whole frames; whether something else must happen before more are taken.
     fn take(&mut self, input: &mut BytesMut, phase: Phase) -> bool {
         loop {
             let is_waiting = self.is_greeted && phase == Phase::Fresh;
-            if self.is_finished || phase == Phase::Closing || is_waiting {
+            let is_full = self.out.len() >= OUT_HIGH_WATER;
+            if self.is_finished || phase == Phase::Closing || is_waiting || is_full {
                 return true;
             }
             let Ok(Some(frame)) = first_frame(input, FRAME_MAX) else { return false };

@@ -27,7 +27,7 @@ use tree::{
 use crate::{
     clock::Clock,
     history::{Applied, History},
-    server::TICK_MS,
+    server::{OUT_HIGH_WATER, TICK_MS},
 };
 
 /// One connection of a client, as the rest of its server sees it.
@@ -46,7 +46,7 @@ impl Link {
     pub(crate) fn new(owner: Owner, now_ms: u64) -> Self {
         Self {
             owner,
-            lane: Mutex::default(),
+            lane: Mutex::new(Lane::with_high_water(OUT_HIGH_WATER)),
             bell: Notify::new(),
             heard_ms: AtomicU64::new(now_ms),
             session: Mutex::new(SessionId::NONE),

@@ -29,6 +29,9 @@ pub const TIMEOUT_MIN_MS: i32 = 2000;
 /// The longest.
 pub const TIMEOUT_MAX_MS: i32 = 20_000;
 
+/// With so many bytes waiting to be sent requests are put off: little, as the answers are.
+const OUT_HIGH_WATER: usize = 256;
+
 /// A server that is up.
 #[derive(Debug)]
 pub struct Up {
