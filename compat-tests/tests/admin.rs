@@ -117,6 +117,42 @@ fn figures_move_where_zookeepers_move() {
     }
 }
 
+fn reply_sizes(server: &ServerProcess) -> Vec<String> {
+    let text = four_letter_word(server.address(), "mntr").unwrap();
+    let sizes = text.lines().filter(|line| line.contains("_client_response_size"));
+    let mut sizes: Vec<String> = sizes.map(str::to_owned).collect();
+    sizes.sort();
+    sizes
+}
+
+/// The shortest reply is a header, the longest the event for a znode with a long name.
+#[test]
+fn replies_and_events_are_as_long_as_zookeepers() {
+    let path = format!("/{}", "long".repeat(100));
+    let [expected, actual] = [Software::ZooKeeper, Software::from_env()].map(|software| {
+        let dir = TempDir::new().unwrap();
+        let server = start_in(software, dir.path(), &[]);
+        let mut all = vec![reply_sizes(&server)];
+        let mut session = Session::open(server.address(), TIMEOUT_MS).unwrap();
+        all.push(reply_sizes(&server));
+        let missing = session.ask(3, |out| {
+            out.text(Some(&path)).flag(true);
+        });
+        assert!(matches!(missing, Ok(Answer::Reply(-101, _))));
+        all.push(reply_sizes(&server));
+        // The event comes first.
+        done(session.create(&path, b"x"));
+        all.push(reply_sizes(&server));
+        get(&mut session, &path, false);
+        all.push(reply_sizes(&server));
+        four_letter_word(server.address(), "srst").unwrap();
+        all.push(reply_sizes(&server));
+        all
+    });
+    assert_eq!(expected[0].len(), 3, "{expected:?}");
+    assert_eq!(actual, expected);
+}
+
 /// The head and the body of the answer to a request with an `Authorization`.
 fn snapshot_from(admin_port: u16) -> (String, Vec<u8>) {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, admin_port)).unwrap();

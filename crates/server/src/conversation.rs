@@ -14,7 +14,7 @@ use proto::{DecodeError, ErrorCode, FrameError, first_frame};
 use raft_log::Busy;
 use session::{
     Action, After, Asker, HeaderZxid, Identities, Local, Reader, Reconfig, Refusal, ReplyShape,
-    WatchAccess, WatchTable, answer_local, from_wire, handshake,
+    ReplySizes, WatchAccess, WatchTable, answer_local, from_wire, handshake,
     lane::{self, Collected, Phase},
     needs_quorum, refuse, to_wire,
 };
@@ -106,6 +106,8 @@ pub(crate) struct Conversation {
     answered: u64,
     /// Frames sent since the figures were last published.
     sent: u64,
+    /// How long these are.
+    sizes: ReplySizes,
 }
 
 impl Conversation {
@@ -127,6 +129,7 @@ impl Conversation {
             received: 0,
             answered: 0,
             sent: 0,
+            sizes: ReplySizes::default(),
         }
     }
 
@@ -144,6 +147,7 @@ impl Conversation {
     pub(crate) fn note_collected(&mut self, collected: &Collected) {
         self.phase = collected.phase;
         self.sent += collected.frames;
+        self.sizes.add(collected.sizes);
         if collected.last_zxid > self.last_zxid {
             self.last_zxid = collected.last_zxid;
         }
@@ -160,6 +164,7 @@ impl Conversation {
         let now_us = core.clock.monotonic_us();
         let took_us = now_us.saturating_sub(since_us);
         core.metrics.packets(received, sent);
+        core.metrics.replied(mem::take(&mut self.sizes));
         core.metrics.reads_done(mem::take(&mut self.answered), took_us);
         let (op, xid) = self.last_request;
         let last = LastRequest {
@@ -376,9 +381,10 @@ impl Conversation {
             watcher: self.link.watcher(),
             flags: core.flags(),
         };
+        let before = output.len();
         let after = answer_local(xid, local, &asker, &mut reader, output);
         self.last_zxid = hold.state.last_zxid();
-        self.sent += 1;
+        self.sent += self.sizes.note_frames(&output[before..]);
         self.answered += 1;
         if after == After::Close {
             self.finish();
@@ -430,7 +436,7 @@ impl Conversation {
         drop(lane);
         self.note_collected(&collected);
         output.extend_from_slice(reply);
-        self.sent += 1;
+        self.sent += self.sizes.note_frames(reply);
         if then == After::Close {
             self.finish();
         }

@@ -20,6 +20,7 @@ pub mod lane;
 mod local;
 mod publish;
 mod read_only;
+mod reply_sizes;
 #[cfg(test)]
 mod testing;
 pub mod to_wire;
@@ -39,6 +40,7 @@ pub use lane::{Delivery, Lane};
 pub use local::{LocalSession, LocalSessions};
 pub use publish::{Connections, Published};
 pub use read_only::needs_quorum;
+pub use reply_sizes::ReplySizes;
 pub use watch::{
     AddWatchMode, WatchLimitReached, WatchLimits, WatchSummary, WatchTable, WatcherId, WatcherType,
 };

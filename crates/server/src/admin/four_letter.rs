@@ -12,7 +12,7 @@ use tree::SessionId;
 
 use super::{
     environment::environment,
-    metrics::{Counter, ProposalSizes},
+    metrics::{Counter, Sizes},
     mntr::{java_double, mntr},
     observed::{EnsembleConf, Overview, ServerObserved},
     version::VERSION,
@@ -125,7 +125,7 @@ fn srvr(server: &dyn ServerObserved, clients: &str) -> String {
     );
     if let Some(leading) = overview.ensemble.as_ref().and_then(|one| one.leading.as_ref()) {
         out += &match leading.proposal_sizes {
-            Some(ProposalSizes { last, min, max }) => {
+            Some(Sizes { last, min, max }) => {
                 format!("Proposal sizes last/min/max: {last}/{min}/{max}\n")
             }
             None => "Proposal sizes last/min/max: -1/-1/-1\n".to_owned(),

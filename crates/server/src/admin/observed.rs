@@ -9,7 +9,7 @@ use raft_log::Report;
 use session::{WatchSummary, auth::address_text};
 use tree::{SessionId, Zxid};
 
-use super::metrics::{Metrics, ProposalSizes};
+use super::metrics::{Metrics, Sizes};
 use crate::config::{Member, Whitelist};
 
 /// What a server is to its clients.
@@ -114,7 +114,7 @@ pub struct Leading {
     /// Syncs of clients that wait.
     pub pending_syncs: u64,
     /// Lengths of the log's entries.
-    pub proposal_sizes: Option<ProposalSizes>,
+    pub proposal_sizes: Option<Sizes>,
 }
 
 /// One connection, for `cons` and `stat`.

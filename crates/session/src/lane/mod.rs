@@ -28,6 +28,7 @@ use crate::{
     answer::{Asker, Reader, answer_frame},
     auth::Identities,
     handshake::{self, Welcome},
+    reply_sizes::ReplySizes,
     to_wire,
 };
 
@@ -56,6 +57,8 @@ pub struct Lane {
     phase: Phase,
     /// Frames appended to `out` since the last [`Lane::collect`].
     frames_out: u64,
+    /// How long these are, but for the answer to a handshake.
+    sizes_out: ReplySizes,
     last_zxid: Zxid,
     /// Barriers asked for so far.
     barriers: u64,
@@ -124,6 +127,8 @@ pub struct Collected {
     pub phase: Phase,
     /// How many frames were moved.
     pub frames: u64,
+    /// How long these are, but for the answer to a handshake.
+    pub sizes: ReplySizes,
     /// The zxid of the newest reply among them; zero if there was none.
     pub last_zxid: Zxid,
 }
@@ -291,7 +296,7 @@ impl Lane {
         if self.phase == Phase::Closing {
             return Delivery::Quiet;
         }
-        let quiet = self.out.is_empty();
+        let (quiet, before) = (self.out.is_empty(), self.out.len());
         match self.owed.pop_front() {
             Some(Owed::Write { xid, shape }) => {
                 self.writes -= 1;
@@ -302,7 +307,7 @@ impl Lane {
                     return Delivery::Drop;
                 }
                 to_wire::put_outcome(&mut self.out, xid, outcome, &shape);
-                self.frames_out += 1;
+                self.note_sent(before);
                 if matches!(outcome.result, Ok(Reply::Closed(_))) {
                     self.close();
                 }
@@ -332,8 +337,9 @@ impl Lane {
     /// before it is applied, and are as long as there is room at all.
     pub fn run(&mut self, reader: &mut Reader<'_>) {
         while self.is_runnable() {
+            let before = self.out.len();
             let room = if self.writes > 0 { OUT_MAX } else { self.high_water.0 };
-            if self.out.len() >= room {
+            if before >= room {
                 return;
             }
             let after = match self.owed.pop_front() {
@@ -351,7 +357,7 @@ impl Lane {
                     unreachable!("is_runnable saw a request that needs no log")
                 }
             };
-            self.frames_out += 1;
+            self.note_sent(before);
             if after == After::Close {
                 self.close();
             }
@@ -367,13 +373,18 @@ impl Lane {
         if !self.identities.with(|identities| acl.permits(Permissions::READ, identities)) {
             return Delivery::Quiet;
         }
-        let quiet = self.out.is_empty();
+        let (quiet, before) = (self.out.is_empty(), self.out.len());
         to_wire::put_event(&mut self.out, zxid, event, path);
-        self.frames_out += 1;
+        self.note_sent(before);
         if self.out.len() > OUT_MAX {
             return self.overflow();
         }
         if quiet { Delivery::Ring } else { Delivery::Quiet }
+    }
+
+    /// What was put behind the first so many bytes is on its way to the client.
+    fn note_sent(&mut self, before: usize) {
+        self.frames_out += self.sizes_out.note_frames(&self.out[before..]);
     }
 
     /// There is more for the client than is kept: events that it does not read, or answers longer
@@ -395,6 +406,7 @@ impl Lane {
         Collected {
             phase: self.phase,
             frames: mem::take(&mut self.frames_out),
+            sizes: mem::take(&mut self.sizes_out),
             last_zxid: mem::take(&mut self.last_zxid),
         }
     }

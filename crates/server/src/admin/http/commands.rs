@@ -9,7 +9,7 @@ use crate::admin::{
     environment::environment,
     four_letter::{operation, sessions_by_path},
     json::Json,
-    metrics::{Counter, ProposalSizes},
+    metrics::{Counter, Sizes},
     mntr::{Reading, readings},
     observed::{ConnectionView, ServerObserved},
     version::VERSION,
@@ -286,14 +286,7 @@ fn server_stats(server: &dyn ServerObserved) -> Fields {
     let figures = server.metrics().figures();
     let sizes = server.directory_sizes();
     let count = |counter| Json::number(figures.counter(counter));
-    let response_sizes = || {
-        let unknown = || Json::Integer(-1);
-        Json::object([
-            ("last_buffer_size", unknown()),
-            ("min_buffer_size", unknown()),
-            ("max_buffer_size", unknown()),
-        ])
-    };
+    let response_sizes = || buffer_sizes(figures.reply_sizes);
     let requests = &figures.requests;
     let stats = Json::object([
         ("packets_sent", count(Counter::PacketsSent)),
@@ -322,16 +315,15 @@ fn server_stats(server: &dyn ServerObserved) -> Fields {
         ("client_response", response_sizes()),
     ]);
     if let Some(leading) = overview.ensemble.as_ref().and_then(|one| one.leading.as_ref()) {
-        all.extend(fields([("proposal_stats", proposal_stats(leading.proposal_sizes))]));
+        all.extend(fields([("proposal_stats", buffer_sizes(leading.proposal_sizes))]));
     }
     all.extend(fields([("node_count", Json::number(overview.znodes))]));
     all
 }
 
-fn proposal_stats(sizes: Option<ProposalSizes>) -> Json {
-    let of = |one: fn(ProposalSizes) -> u64| {
-        sizes.map_or(Json::Integer(-1), |sizes| Json::number(one(sizes)))
-    };
+fn buffer_sizes(sizes: Option<Sizes>) -> Json {
+    let of =
+        |one: fn(Sizes) -> u64| sizes.map_or(Json::Integer(-1), |sizes| Json::number(one(sizes)));
     Json::object([
         ("last_buffer_size", of(|sizes| sizes.last)),
         ("min_buffer_size", of(|sizes| sizes.min)),

@@ -10,6 +10,7 @@ mod process;
 mod quorum;
 mod recorder;
 mod series;
+mod sizes;
 
 use std::{
     cell::Cell,
@@ -18,16 +19,19 @@ use std::{
 
 use parking_lot::Mutex;
 use proto::EventType;
+use session::ReplySizes;
 
 pub use names::{Counter, Latency, Summary};
 pub use process::ProcessFigures;
 pub(super) use process::kib;
-pub use quorum::{Duty, Proposal, ProposalSizes};
+pub use quorum::{Duty, Proposal};
 pub use recorder::{Observed, Timed};
 pub use series::{Series, Value, series};
+pub use sizes::Sizes;
 
 use quorum::Quorum;
 use recorder::Recorder;
+use sizes::Replies;
 
 /// Shards; threads beyond this number share one.
 const SHARDS: usize = 16;
@@ -41,6 +45,7 @@ pub struct Metrics {
     shards: Vec<Shard>,
     summaries: Mutex<Vec<Observed>>,
     quorum: Quorum,
+    replies: Replies,
     /// What `stmk` set.
     pub trace_mask: AtomicI64,
 }
@@ -88,6 +93,8 @@ pub struct Figures {
     latencies: Vec<Timed>,
     /// All requests: `avg_latency` and its like.
     pub requests: Timed,
+    /// Of the replies and events for clients; none before the first.
+    pub reply_sizes: Option<Sizes>,
 }
 
 impl Figures {
@@ -120,6 +127,7 @@ impl Metrics {
             shards: (0..SHARDS).map(|_| Shard::new()).collect(),
             summaries: Mutex::new(vec![Observed::default(); Summary::ALL.len()]),
             quorum: Quorum::default(),
+            replies: Replies::default(),
             trace_mask: AtomicI64::new(TRACE_MASK),
         }
     }
@@ -156,6 +164,11 @@ impl Metrics {
         let counters = &self.shard().counters;
         counters[Counter::PacketsReceived as usize].fetch_add(received, Ordering::Relaxed);
         counters[Counter::PacketsSent as usize].fetch_add(sent, Ordering::Relaxed);
+    }
+
+    /// Replies and events of these lengths were sent. Once a batch.
+    pub fn replied(&self, sizes: ReplySizes) {
+        self.replies.note(sizes);
     }
 
     /// A connect request was read.
@@ -231,6 +244,7 @@ impl Metrics {
         }
         self.summaries.lock().fill(Observed::default());
         self.reset_proposal_sizes();
+        self.replies.reset();
     }
 
     /// Adds the shards up.
@@ -254,6 +268,7 @@ impl Metrics {
             summaries: self.summaries.lock().clone(),
             latencies: merged.iter().map(Recorder::timed).collect(),
             requests: requests.timed(),
+            reply_sizes: self.replies.sizes(),
         }
     }
 
@@ -321,10 +336,15 @@ mod tests {
         metrics.session_expired();
         metrics.observe(Summary::Sync, 4);
         metrics.update_done(7);
+        let mut sizes = ReplySizes::default();
+        sizes.note_frames(&[0, 0, 0, 1, 7, 0, 0, 0, 0]);
+        metrics.replied(sizes);
+        assert_eq!(metrics.figures().reply_sizes, Some(Sizes { last: 0, min: 0, max: 1 }));
         metrics.reset();
         let figures = metrics.figures();
         assert_eq!(figures.counter(Counter::SessionsExpired), 0);
         assert_eq!(figures.summary(Summary::Sync), Observed::default());
         assert_eq!(figures.requests, Timed::default());
+        assert_eq!(figures.reply_sizes, None);
     }
 }

@@ -13,7 +13,7 @@ use std::{
 use parking_lot::Mutex;
 use tree::Millis;
 
-use super::{Counter, Latency, Metrics};
+use super::{Counter, Latency, Metrics, Sizes};
 
 /// What a server does among others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,22 +43,11 @@ pub struct Proposal {
     pub made: Millis,
 }
 
-/// Lengths of proposals; none before the first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ProposalSizes {
-    /// Of the last one, in bytes.
-    pub last: u64,
-    /// The least, in bytes.
-    pub min: u64,
-    /// The greatest, in bytes.
-    pub max: u64,
-}
-
 /// The figures that need more than a counter.
 #[derive(Debug, Default)]
 pub(super) struct Quorum {
     duty: AtomicU8,
-    sizes: Mutex<Option<ProposalSizes>>,
+    sizes: Mutex<Option<Sizes>>,
     /// A proposal that a quorum is waited for, and since when: one at a time is timed.
     timed: Mutex<Option<(u64, Instant)>>,
 }
@@ -78,7 +67,7 @@ impl Metrics {
     }
 
     /// Lengths of the proposals that this server made since it leads, or since `srst`.
-    pub fn proposal_sizes(&self) -> Option<ProposalSizes> {
+    pub fn proposal_sizes(&self) -> Option<Sizes> {
         *self.quorum.sizes.lock()
     }
 
@@ -137,12 +126,8 @@ impl Metrics {
 
     fn note_size(&self, bytes: u64) {
         let mut sizes = self.quorum.sizes.lock();
-        let known = sizes.unwrap_or(ProposalSizes { last: bytes, min: bytes, max: bytes });
-        *sizes = Some(ProposalSizes {
-            last: bytes,
-            min: known.min.min(bytes),
-            max: known.max.max(bytes),
-        });
+        let known = sizes.unwrap_or(Sizes { last: bytes, min: bytes, max: bytes });
+        *sizes = Some(Sizes { last: bytes, min: known.min.min(bytes), max: known.max.max(bytes) });
     }
 
     fn time_quorum(&self, proposal: &Proposal) {
@@ -195,7 +180,7 @@ mod tests {
         metrics.set_duty(Duty::Leads);
         pass(&metrics, 1, 10);
         pass(&metrics, 2, 4);
-        assert_eq!(metrics.proposal_sizes(), Some(ProposalSizes { last: 4, min: 4, max: 10 }));
+        assert_eq!(metrics.proposal_sizes(), Some(Sizes { last: 4, min: 4, max: 10 }));
         metrics.set_duty(Duty::Follows);
         pass(&metrics, 3, 7);
         metrics.set_duty(Duty::Observes);

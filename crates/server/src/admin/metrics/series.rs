@@ -11,7 +11,7 @@ use super::{
     },
 };
 use crate::admin::{
-    metrics::ProposalSizes,
+    metrics::Sizes,
     observed::{EnsembleOverview, Overview},
 };
 
@@ -105,12 +105,15 @@ fn gauges(overview: &Overview, figures: &Figures, process: &ProcessFigures) -> V
         gauge("open_file_descriptor_count", integer(process.open_descriptors)),
         gauge("max_file_descriptor_count", integer(process.max_descriptors)),
         gauge("auth_failed_count", integer(figures.counter(Counter::AuthFailed))),
-        // The sizes of single replies are not looked at; this is what ZooKeeper shows
-        // before the first one.
-        gauge("last_client_response_size", -1),
-        gauge("max_client_response_size", -1),
-        gauge("min_client_response_size", -1),
+        gauge("last_client_response_size", size(figures.reply_sizes, |sizes| sizes.last)),
+        gauge("max_client_response_size", size(figures.reply_sizes, |sizes| sizes.max)),
+        gauge("min_client_response_size", size(figures.reply_sizes, |sizes| sizes.min)),
     ]
+}
+
+/// A length; what ZooKeeper shows before the first one is -1.
+fn size(sizes: Option<Sizes>, of: fn(Sizes) -> u64) -> i64 {
+    sizes.map_or(-1, |sizes| integer(of(sizes)))
 }
 
 /// Compat(followers): `followers` was one of them until ZooKeeper 3.5, and checks still ask for it.
@@ -121,9 +124,7 @@ fn ensemble_gauges(ensemble: &EnsembleOverview) -> Vec<Series> {
         all.push(gauge("observer_master_id", master));
     }
     let Some(leading) = &ensemble.leading else { return all };
-    let size = |of: fn(&ProposalSizes) -> u64| {
-        leading.proposal_sizes.as_ref().map_or(-1, |sizes| integer(of(sizes)))
-    };
+    let size = |of| size(leading.proposal_sizes, of);
     all.extend([
         gauge("learners", integer(leading.learners)),
         gauge("followers", integer(leading.learners)),
