@@ -44,6 +44,8 @@ struct Server {
     disk: Disk,
     clock: Clock,
     up: Option<Arc<Up>>,
+    /// It is not up yet; its power may fail meanwhile.
+    is_starting: bool,
 }
 
 impl Server {
@@ -52,7 +54,7 @@ impl Server {
         let node = (1 << 63) | chance.below(1 << 62);
         let disk = Disk::new(chance.clone());
         let clock = Clock::new(began, chance);
-        Self { node, may_found: false, incarnation: 0, disk, clock, up: None }
+        Self { node, may_found: false, incarnation: 0, disk, clock, up: None, is_starting: false }
     }
 }
 
@@ -152,9 +154,9 @@ impl Cluster {
     pub async fn start(self: &Arc<Self>, server: i64) {
         let (disk, clock, node, may_found, incarnation) = {
             let mut servers = self.servers.lock();
-            let Some(server) = servers.get_mut(&server).filter(|server| server.up.is_none()) else {
-                return;
-            };
+            let is_down = |server: &&mut Server| server.up.is_none() && !server.is_starting;
+            let Some(server) = servers.get_mut(&server).filter(is_down) else { return };
+            server.is_starting = true;
             server.incarnation += 1;
             (server.disk.clone(), server.clock, server.node, server.may_found, server.incarnation)
         };
@@ -171,17 +173,23 @@ impl Cluster {
         });
         config.keep_entries = KEEP_ENTRIES;
         let (log, checkpoints) = disk.hold();
-        match RaftLog::start(config, log, checkpoints, Arc::<Core>::clone(&core)).await {
+        let life = disk.life();
+        let started = RaftLog::start(config, log, checkpoints, Arc::<Core>::clone(&core)).await;
+        if let Some(server) = self.servers.lock().get_mut(&server) {
+            server.is_starting = false;
+        }
+        match started {
             Ok(log) => {
                 let clients = self.net.serve_clients(server);
                 let history = Arc::clone(&self.history);
-                let life = (server.unsigned_abs() << 16) | incarnation;
-                let up = Up::start(server, life, log, core, history, clients);
+                let number = (server.unsigned_abs() << 16) | incarnation;
+                let up = Up::start(server, number, log, core, history, clients);
                 tokio::spawn(Arc::clone(self).stop_when_failed(server, Arc::clone(&up)));
                 if let Some(server) = self.servers.lock().get_mut(&server) {
                     server.up = Some(up);
                 }
             }
+            Err(_) if disk.life() != life => {}
             Err(error) => {
                 let what = format!("server {server} does not start: {error}");
                 self.history.broken(Check::Starting, &what);

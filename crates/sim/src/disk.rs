@@ -92,6 +92,11 @@ impl Disk {
         (Arc::new(held.clone()), Arc::new(held))
     }
 
+    /// How often the power has failed.
+    pub fn life(&self) -> u64 {
+        self.inner.lock().life
+    }
+
     /// The power fails.
     pub fn crash(&self) {
         let mut inner = self.inner.lock();

@@ -246,10 +246,15 @@ fn change_error(error: RaftError<Types, ClientWriteError<Types>>) -> ChangeError
 
 /// Whether a member was heard lately.
 pub(super) fn is_heard(shared: &Shared, node: u64) -> bool {
+    is_heard_within(shared, node, HEARD_WITHIN)
+}
+
+/// Whether a member was heard within this time. This server hears itself.
+pub(super) fn is_heard_within(shared: &Shared, node: u64, within: Duration) -> bool {
     let metrics = shared.raft().metrics();
     let metrics = metrics.borrow_watched();
     let heard = metrics.heartbeat.as_ref().and_then(|heard| heard.get(&node).copied().flatten());
-    node == shared.node || heard.is_some_and(|heard| heard.elapsed() < HEARD_WITHIN)
+    node == shared.node || heard.is_some_and(|heard| heard.elapsed() < within)
 }
 
 async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u64, ChangeError> {
@@ -265,7 +270,7 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
         return Err(ChangeError::InProgress);
     }
     let plan = Plan::make(shared, &wanted);
-    plan.wait_for_quorum(shared).await?;
+    plan.wait_for_quorum(shared, |node| plan.present.contains(&node)).await?;
     plan.check_addresses(shared).await?;
     if !plan.voters.contains(&shared.node) {
         return give_way(shared, &plan).await;
@@ -276,7 +281,8 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
             .iter()
             .map(|(node, member)| (*node, Member { hidden: true, ..member.clone() }));
         change(shared, ChangeMembers::AddNodes(hidden.collect())).await?;
-        if !plan.caught_up(shared).await {
+        let is_ready = |node| has_caught_up(shared, node);
+        if !plan.caught_up(shared).await || plan.wait_for_quorum(shared, is_ready).await.is_err() {
             let gone = plan.add.iter().map(|(node, _)| *node).collect();
             change(shared, ChangeMembers::RemoveNodes(gone)).await?;
             return Err(ChangeError::NoQuorum);
@@ -371,9 +377,10 @@ fn due(
     let voters: BTreeSet<u64> = members.voter_ids().collect();
     let is_learner = |node: u64| !voters.contains(&node);
     // A successor that has caught up takes the place of the one whose number it has.
+    let is_ready = |node: u64| is_heard(shared, node) && has_caught_up(shared, node);
     let ready = members
         .nodes()
-        .find(|(node, member)| member.votes && is_learner(**node) && has_caught_up(shared, **node));
+        .find(|(node, member)| member.votes && is_learner(**node) && is_ready(**node));
     if let Some((node, ready)) = ready {
         let former = members.nodes().filter(|(other, member)| {
             *other != node && member.server_id == ready.server_id && voters.contains(*other)

@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     Role, ServerSpec, Shared,
-    change::{ChangeError, HEARD_WITHIN, MemberChange, is_heard},
+    change::{ChangeError, HEARD_WITHIN, MemberChange, is_heard, is_heard_within},
     founding::stand_in,
 };
 use crate::{
@@ -37,7 +37,7 @@ pub(super) struct Plan {
     /// Who is to vote when it is done, be it there or not; one node for each server.
     pub(super) voters: BTreeSet<u64>,
     /// Those among `add` that run and wait to be taken in.
-    present: BTreeSet<u64>,
+    pub(super) present: BTreeSet<u64>,
 }
 
 impl Plan {
@@ -94,24 +94,32 @@ impl Plan {
     }
 
     /// Whether a quorum of those that are to vote is there; those that are not members yet
-    /// count if `new` says so.
-    fn has_quorum(&self, shared: &Shared, new: impl Fn(u64) -> bool) -> bool {
+    /// count if `new` says so, the others if they were heard after this moment.
+    fn has_quorum(&self, shared: &Shared, since: Instant, new: impl Fn(u64) -> bool) -> bool {
         let is_new = |node: u64| self.add.iter().any(|(added, _)| *added == node);
         let is_there = |node: u64| {
-            let known = is_heard(shared, node) && has_caught_up(shared, node);
-            if is_new(node) { new(node) } else { node == shared.node || known }
+            let known = is_heard_within(shared, node, since.elapsed());
+            if is_new(node) { new(node) } else { known && has_caught_up(shared, node) }
         };
         let there = self.voters.iter().filter(|voter| is_there(**voter)).count();
         there > self.voters.len() / 2
     }
 
-    /// Waits for as long as a member that is there may take to be heard.
-    pub(super) async fn wait_for_quorum(&self, shared: &Shared) -> Result<(), ChangeError> {
+    /// Waits for as long as a member that is there may take to be heard; new ones count if `new`
+    /// says so. Who was heard a moment ago may be gone for good: a quorum that needs it would
+    /// never be there again, and nobody could be taken in to replace it.
+    pub(super) async fn wait_for_quorum(
+        &self,
+        shared: &Shared,
+        new: impl Fn(u64) -> bool,
+    ) -> Result<(), ChangeError> {
         if self.voters.is_empty() {
             return Err(ChangeError::Invalid("no server would be left that votes".to_owned()));
         }
         let begun = Instant::now();
-        while !self.has_quorum(shared, |node| self.present.contains(&node)) {
+        let asked = shared.raft().trigger().heartbeat().await;
+        asked.map_err(|error| ChangeError::Failed(error.to_string()))?;
+        while !self.has_quorum(shared, begun, &new) {
             if begun.elapsed() > HEARD_WITHIN {
                 return Err(ChangeError::NoQuorum);
             }
@@ -155,7 +163,7 @@ impl Plan {
                 .filter(|node| self.voters.contains(node) && !has_caught_up(shared, **node))
                 .copied()
                 .collect();
-            let enough = self.has_quorum(shared, |node| has_caught_up(shared, node));
+            let enough = self.has_quorum(shared, begun, |node| has_caught_up(shared, node));
             if enough && (behind.is_empty() || begun.elapsed() > ALL_WITHIN) {
                 return true;
             }
@@ -180,7 +188,7 @@ impl Plan {
     /// looks for such members all the time.
     pub(super) fn joint(&self, shared: &Shared) -> ChangeMembers<u64, Member> {
         let voting: BTreeSet<u64> = shared.membership().membership().voter_ids().collect();
-        let ready = |node: &u64| has_caught_up(shared, *node);
+        let ready = |node: &u64| is_heard(shared, *node) && has_caught_up(shared, *node);
         let promote = self.voters.difference(&voting).copied().filter(ready).collect();
         let demote = voting.difference(&self.voters).copied().collect();
         ChangeMembers::Batch(vec![

@@ -203,6 +203,42 @@ async fn a_server_that_does_not_know_the_leader_is_taken_in() {
     ensemble.stop_all().await;
 }
 
+/// What is left would have needed the dead one for a quorum: the change could never end, nor any
+/// other begin, had it lost its disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_has_just_died_does_not_count_for_a_change() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let others: Vec<i64> = (1..=3).filter(|server| *server != leader).collect();
+    let (victim, other) = (others[0], others[1]);
+    let address = free_address().await;
+    ensemble.add(4, address.clone(), address);
+    let change = MemberChange { remove: vec![other], ..put(ensemble.specs[3].clone()) };
+    let before = roles(&members(&ensemble, leader));
+    ensemble.kill(victim).await;
+    let refused = ensemble.node(leader).log.change_members(change.clone()).await;
+    assert_eq!(refused, Err(ChangeError::NoQuorum));
+    assert_eq!(roles(&members(&ensemble, leader)), before);
+
+    let former = members(&ensemble, leader);
+    ensemble.wipe(victim);
+    ensemble.start(victim).await;
+    until("it votes in the place of its predecessor", || {
+        let members = members(&ensemble, leader);
+        !members.changing && members != former && roles(&members) == before
+    })
+    .await;
+    ensemble.node(leader).log.change_members(change).await.unwrap();
+    ensemble.kill(other).await;
+    ensemble.start(4).await;
+    let mut after = vec![leader, victim, 4];
+    after.sort_unstable();
+    until("the new one votes", || roles(&members(&ensemble, leader)) == (after.clone(), vec![]))
+        .await;
+    ensemble.stop_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_lead_is_handed_over_on_request_and_before_the_leader_stops() {
     let mut ensemble = Ensemble::new(3).await;
