@@ -8,15 +8,15 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::prerequisites::{
-    Missing, cache, compile_c, compile_java, done, fetch_client_jars, fetched, missing,
+    Missing, cache, compile_c, compile_java, done, fetch_client_jars, fetched, files, missing,
     package_dir, python_with,
 };
 
 /// Kept within memory that many of them at once may take.
 const JAVA: &[&str] = &["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
 
-/// The Java sources that need no newer client than 3.4, those that need 3.5, 3.6 and 3.7.
-const JAVA_SINCE: &[&str] = &["Since34", "Since35", "Since36", "Since37"];
+/// The Java sources that need a client of 3.5, 3.6 and 3.7; the others need none newer than 3.4.
+const JAVA_LATER: &[&str] = &["Since35.java", "Since36.java", "Since37.java"];
 
 /// The versions of the packages in `clients/npm`.
 const NPM: &str = "npm-node-zookeeper-client-1.1.3-zookeeper-7.3.0";
@@ -36,23 +36,22 @@ pub struct Program {
 /// When Maven or the JDK is missing, or the jars cannot be fetched.
 pub fn java(version: &str) -> Result<Program, Missing> {
     let jars = fetch_client_jars(version)?.join("*").display().to_string();
-    let since = match version {
-        old if old.starts_with("3.4.") => 1,
-        old if old.starts_with("3.5.") => 2,
-        _ => JAVA_SINCE.len(),
+    let too_new = match version {
+        old if old.starts_with("3.4.") => JAVA_LATER,
+        old if old.starts_with("3.5.") => &JAVA_LATER[1..],
+        _ => &[],
     };
     let folder = package_dir().join("clients/java");
-    let sources = folder.join("behaviours/compat");
-    let mut files = vec![folder.join("src/main/java/compat/Harness.java")];
-    let names = ["Behaviours", "Driver"].iter().chain(&JAVA_SINCE[..since]);
-    files.extend(names.map(|name| sources.join(format!("{name}.java"))));
+    let mut sources = files(&folder.join("behaviours/compat"), "java")?;
+    sources.retain(|source| !too_new.iter().any(|name| source.ends_with(name)));
+    sources.push(folder.join("src/main/java/compat/Harness.java"));
     if version.starts_with("3.4.") {
         let stand_in = "stand-in-3.4/org/apache/zookeeper/client/StaticHostProvider.java";
-        files.push(folder.join(stand_in));
+        sources.push(folder.join(stand_in));
     }
     let dir = scratch()?;
     let mut javac = Command::new("javac");
-    javac.args(["-nowarn", "-Xlint:-options", "-cp", &jars, "-d"]).arg(dir.path()).args(files);
+    javac.args(["-nowarn", "-Xlint:-options", "-cp", &jars, "-d"]).arg(dir.path()).args(sources);
     done("the compiled Java program", "install openjdk-17-jdk-headless", javac.output())?;
     let mut command = Command::new("java");
     command.args(JAVA).arg("-cp").arg(format!("{}:{jars}", dir.path().display()));

@@ -140,13 +140,19 @@ pub fn compile_java_folders(folders: &[PathBuf], jars: &str, to: &Path) -> Resul
     let mut javac = Command::new("javac");
     javac.args(["-nowarn", "-Xlint:-options", "-proc:none", "-cp", jars, "-d"]).arg(to);
     for folder in folders {
-        let entries = fs::read_dir(folder)
-            .and_then(|all| all.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
-            .map_err(|error| missing(&folder.display().to_string(), "read it", &error))?;
-        let is_java = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "java");
-        javac.args(entries.into_iter().filter(is_java));
+        javac.args(files(folder, "java")?);
     }
     done("the compiled Java sources", "install openjdk-17-jdk-headless", javac.output())
+}
+
+/// The files of a folder with this ending, in the order of their names.
+pub(crate) fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Missing> {
+    let mut files = fs::read_dir(folder)
+        .and_then(|all| all.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>())
+        .map_err(|error| missing(&folder.display().to_string(), "read it", &error))?;
+    files.retain(|file| file.extension().is_some_and(|it| it == ending));
+    files.sort();
+    Ok(files)
 }
 
 /// Compiles the C program into `to` and returns the program.
@@ -155,10 +161,13 @@ pub fn compile_java_folders(folders: &[PathBuf], jars: &str, to: &Path) -> Resul
 /// When gcc or the client library is missing, or it does not compile.
 pub(crate) fn compile_c(to: &Path) -> Result<PathBuf, Missing> {
     let program = to.join("driver");
-    let source = package_dir().join("clients/c/driver.c");
+    let folder = package_dir().join("clients/c");
+    let sources = files(&folder, "c")?;
     let mut gcc = Command::new("gcc");
-    gcc.args(["-std=gnu11", "-O1", "-Wall", "-Werror", "-DTHREADED"]);
-    gcc.arg("-o").arg(&program).arg(source).args(["-lzookeeper_mt", "-lpthread"]);
+    // Named without the folder, as its reports name them.
+    gcc.current_dir(&folder).args(["-std=gnu11", "-O1", "-Wall", "-Werror", "-DTHREADED"]);
+    gcc.arg("-o").arg(&program).args(sources.iter().filter_map(|source| source.file_name()));
+    gcc.args(["-lzookeeper_mt", "-lpthread"]);
     done("the compiled C program", "install gcc and libzookeeper-mt-dev", gcc.output())?;
     Ok(program)
 }

@@ -3,6 +3,7 @@
 
 const ZooKeeper = require("zookeeper");
 const main = require("./driver.js");
+const { Queue } = require("./harness.js");
 
 const { constants } = ZooKeeper;
 const TYPES = { 1: "created", 2: "deleted", 3: "changed", 4: "child" };
@@ -40,7 +41,7 @@ function connect(servers, { timeout, session }) {
     config.client_password = session.password.toString("hex").toUpperCase();
   }
   const client = new ZooKeeper(config);
-  const states = new main.Queue();
+  const states = new Queue();
   client.on("connect", () => states.put("connected"));
   client.on("connecting", () => states.put("disconnected"));
   client.on("close", (_client, code) => states.put(CLOSED[code] ?? "closed"));

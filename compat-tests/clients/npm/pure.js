@@ -3,6 +3,7 @@
 
 const zk = require("node-zookeeper-client");
 const main = require("./driver.js");
+const { Queue } = require("./harness.js");
 
 const STATES = {
   connected: "connected", disconnected: "disconnected", expired: "expired",
@@ -46,7 +47,7 @@ function connect(servers, { timeout, session }) {
     options.sessionPassword = session.password;
   }
   const client = zk.createClient(servers, options);
-  const states = new main.Queue();
+  const states = new Queue();
   for (const [event, state] of Object.entries(STATES)) client.on(event, () => states.put(state));
   client.connect();
   return {

@@ -2,6 +2,7 @@ package compat;
 
 import static compat.Harness.bytes;
 import static compat.Harness.same;
+import static compat.Harness.text;
 
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -17,8 +18,12 @@ import org.apache.zookeeper.Watcher.Event.EventType;
 import org.apache.zookeeper.Watcher.Event.KeeperState;
 import org.apache.zookeeper.ZooDefs.Ids;
 import org.apache.zookeeper.ZooKeeper;
+import org.apache.zookeeper.data.Stat;
 
-/** Behaviours of some version on: each has clients and a path of its own, and one line. */
+/**
+ * Behaviours of one subject: each has clients and a path of its own, and one line of the report.
+ * What is asserted, the subjects say.
+ */
 abstract class Behaviours {
     static final String ENSEMBLE = System.getenv("COMPAT_ENSEMBLE");
 
@@ -79,6 +84,33 @@ abstract class Behaviours {
 
         String create(String path) throws Exception {
             return create(path, "", CreateMode.PERSISTENT);
+        }
+
+        void delete(String path) throws Exception {
+            zk.delete(path, -1);
+        }
+
+        void set(String path, String data) throws Exception {
+            zk.setData(path, bytes(data), -1);
+        }
+
+        /** Reads data with a watch. */
+        void watchData(String path) throws Exception {
+            zk.getData(path, true, null);
+        }
+
+        String data(String path) throws Exception {
+            return text(zk.getData(path, false, null));
+        }
+
+        /** Null, where there is no znode. */
+        Stat exists(String path) throws Exception {
+            return zk.exists(path, false);
+        }
+
+        /** The session that an ephemeral belongs to. */
+        long owner(String path) throws Exception {
+            return exists(path).getEphemeralOwner();
         }
     }
 

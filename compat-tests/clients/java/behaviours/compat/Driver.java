@@ -7,7 +7,11 @@ import java.util.Map;
 
 /**
  * Asks Apache's Java client for the behaviours of `behaviours.txt`. What a version does not offer
- * was not compiled for it, and is reported as unsupported.
+ * was not compiled for it, and is reported as unsupported. An argument asks only for behaviours
+ * whose name contains it.
+ *
+ * <p>It proves that a version of the client does with a server what it does with ZooKeeper. It
+ * does not prove TLS nor SASL.
  */
 public final class Driver {
     /** Behaviours that need a later client than 3.4, by the class that has them. */
@@ -25,7 +29,10 @@ public final class Driver {
     public static void main(String[] args) throws Exception {
         System.setProperty("zookeeper.sasl.client", "false");
         String only = args.length > 0 ? args[0] : "";
-        new Since34(only).run();
+        for (Behaviours subject : List.of(new Znodes(only), new Access(only), new Requests(only),
+                new Watches(only), new Sessions(only), new Ensembles(only))) {
+            subject.run();
+        }
         for (Map.Entry<String, String> later : LATER.entrySet()) {
             List<String> names = Arrays.asList(later.getValue().split(" "));
             try {

@@ -16,11 +16,13 @@ import org.apache.zookeeper.Watcher;
 import org.apache.zookeeper.Watcher.Event.EventType;
 import org.apache.zookeeper.Watcher.Event.KeeperState;
 import org.apache.zookeeper.ZooDefs.Ids;
-import org.apache.zookeeper.ZooKeeper;
 import org.apache.zookeeper.admin.ZooKeeperAdmin;
 import org.apache.zookeeper.data.Stat;
 
-/** What clients offer since 3.5. */
+/**
+ * What clients offer since 3.5: znodes that go by themselves, watches that are removed, and the
+ * members of an ensemble given anew. No member is really added or removed.
+ */
 final class Since35 extends Behaviours {
     Since35(String only) {
         super(only);
@@ -42,13 +44,13 @@ final class Since35 extends Behaviours {
 
     private static void container(Client client, String root) throws Exception {
         String path = client.create(root + "/container", "", CreateMode.CONTAINER);
-        same(0L, client.zk.exists(path, false).getEphemeralOwner());
+        same(0L, client.owner(path));
         client.zk.multi(List.of(Op.create(root + "/second", null, Ids.OPEN_ACL_UNSAFE,
                 CreateMode.CONTAINER)));
         for (String container : List.of(path, root + "/second")) {
             client.create(container + "/c");
-            client.zk.delete(container + "/c", -1);
-            until("the container's end", () -> client.zk.exists(container, false) == null);
+            client.delete(container + "/c");
+            until("the container's end", () -> client.exists(container) == null);
         }
     }
 
@@ -65,9 +67,9 @@ final class Since35 extends Behaviours {
         client.zk.multi(List.of(Op.create(root + "/third", null, Ids.OPEN_ACL_UNSAFE,
                 CreateMode.PERSISTENT_WITH_TTL, 400)));
         for (String path : List.of(ttl, sequential, root + "/third")) {
-            until("the end of " + path, () -> client.zk.exists(path, false) == null);
+            until("the end of " + path, () -> client.exists(path) == null);
         }
-        check(client.zk.exists(kept, false) != null, "the other TTL node stays");
+        check(client.exists(kept) != null, "the other TTL node stays");
         for (long bad : new long[] {0, 1L << 40}) {
             fails(IllegalArgumentException.class, () -> client.zk.create(root + "/t", null,
                     Ids.OPEN_ACL_UNSAFE, CreateMode.PERSISTENT_WITH_TTL, new Stat(), bad));
@@ -80,16 +82,14 @@ final class Since35 extends Behaviours {
         client.zk.getChildren(root, client);
         client.zk.removeWatches(root, client, Watcher.WatcherType.Data, false);
         client.event(EventType.DataWatchRemoved, root);
-        writer.zk.setData(root, bytes("1"), -1);
+        writer.set(root, "1");
         client.noEvent();
         client.zk.removeAllWatches(root, Watcher.WatcherType.Any, false);
         client.event(EventType.ChildWatchRemoved, root);
         writer.create(root + "/x");
         client.noEvent();
-        fails(KeeperException.NoWatcherException.class, () -> {
-            client.zk.removeWatches(root, client, Watcher.WatcherType.Any, false);
-            return null;
-        });
+        fails(KeeperException.NoWatcherException.class,
+                () -> client.zk.removeWatches(root, client, Watcher.WatcherType.Any, false));
     }
 
     private void reconfig(Client ignored, String root) throws Exception {

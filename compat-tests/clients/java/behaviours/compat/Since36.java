@@ -1,6 +1,5 @@
 package compat;
 
-import static compat.Harness.bytes;
 import static compat.Harness.order;
 import static compat.Harness.same;
 import static compat.Harness.text;
@@ -16,7 +15,10 @@ import org.apache.zookeeper.OpResult;
 import org.apache.zookeeper.Watcher;
 import org.apache.zookeeper.Watcher.Event.EventType;
 
-/** What clients offer since 3.6. */
+/**
+ * What clients offer since 3.6: multis that read, watches that stay, and what a session or a
+ * subtree holds.
+ */
 final class Since36 extends Behaviours {
     Since36(String only) {
         super(only);
@@ -43,13 +45,13 @@ final class Since36 extends Behaviours {
         for (int round = 0; round < 2; round++) {
             writer.create(path);
             watcher.event(EventType.NodeCreated, path);
-            writer.zk.setData(path, bytes("1"), -1);
+            writer.set(path, "1");
             watcher.event(EventType.NodeDataChanged, path);
             writer.create(path + "/c");
             watcher.event(EventType.NodeChildrenChanged, path);
-            writer.zk.delete(path + "/c", -1);
+            writer.delete(path + "/c");
             watcher.event(EventType.NodeChildrenChanged, path);
-            writer.zk.delete(path, -1);
+            writer.delete(path);
             watcher.event(EventType.NodeDeleted, path);
         }
         watcher.noEvent();
@@ -60,8 +62,8 @@ final class Since36 extends Behaviours {
         watcher.zk.addWatch(root, watcher, AddWatchMode.PERSISTENT_RECURSIVE);
         writer.create(root + "/a");
         writer.create(root + "/a/b");
-        writer.zk.setData(root + "/a/b", bytes("1"), -1);
-        writer.zk.delete(root + "/a/b", -1);
+        writer.set(root + "/a/b", "1");
+        writer.delete(root + "/a/b");
         watcher.event(EventType.NodeCreated, root + "/a");
         watcher.event(EventType.NodeCreated, root + "/a/b");
         watcher.event(EventType.NodeDataChanged, root + "/a/b");

@@ -7,7 +7,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 
-/** What clients offer since 3.7. */
+/** What clients offer since 3.7: the server tells them who they are. */
 final class Since37 extends Behaviours {
     Since37(String only) {
         super(only);

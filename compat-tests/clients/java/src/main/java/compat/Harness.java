@@ -90,6 +90,14 @@ final class Harness {
         throw new AssertionError("expected " + expected.getSimpleName() + ", got " + result);
     }
 
+    /** The same, of a call that returns nothing. */
+    static <E extends Exception> E fails(Class<E> expected, Body call) {
+        return fails(expected, () -> {
+            call.run();
+            return null;
+        });
+    }
+
     /** Waits until a condition holds. */
     static void until(String what, Callable<Boolean> condition) throws Exception {
         long deadline = System.nanoTime() + PATIENCE_MS * 1_000_000;
