@@ -52,6 +52,15 @@ impl Part {
         Ok(())
     }
 
+    /// Starts it again if it has ended by itself, as a service manager does.
+    pub(super) fn start_if_ended(&mut self) -> io::Result<()> {
+        let runs = match &mut self.child {
+            Some(child) => child.try_wait()?.is_none(),
+            None => false,
+        };
+        if runs { Ok(()) } else { self.start() }
+    }
+
     /// Starts it as the one that is talked to: its standard input and output are pipes.
     pub(super) fn start_talking(&mut self) -> io::Result<&mut Child> {
         let errors = self.open_output()?;
