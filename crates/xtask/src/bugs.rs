@@ -83,6 +83,27 @@ fn all(root: &Path) -> Result<Vec<Bug>, Problems> {
     Ok(bugs)
 }
 
+/// Whether every bug can still be put back.
+pub(crate) fn check(root: &Path) -> Problems {
+    let bugs = match all(root) {
+        Ok(bugs) => bugs,
+        Err(problems) => return problems,
+    };
+    let applies = |bug: &Bug| match output(apply(bug, root).arg("--check")) {
+        Ok((true, _)) => None,
+        Ok((false, said)) => Some(format!("{}: the patch does not apply: {said}", bug.name)),
+        Err(error) => Some(error),
+    };
+    bugs.iter().filter_map(applies).collect()
+}
+
+/// Puts a bug into these sources, which need not be a repository.
+fn apply(bug: &Bug, sources: &Path) -> Command {
+    let mut git = Command::new("git");
+    git.arg("apply").arg(&bug.patch).current_dir(sources).env("GIT_DIR", "/none");
+    git
+}
+
 /// What the simulation said, or why the net has a hole.
 fn put_back_and_run(
     root: &Path,
@@ -92,9 +113,7 @@ fn put_back_and_run(
     seeds: u64,
 ) -> Result<String, String> {
     copy_sources(root, copy)?;
-    let applied = output(
-        Command::new("git").arg("apply").arg(&bug.patch).current_dir(copy).env("GIT_DIR", "/none"),
-    )?;
+    let applied = output(&mut apply(bug, copy))?;
     if !applied.0 {
         return Err(format!("the patch does not apply: {}", applied.1));
     }

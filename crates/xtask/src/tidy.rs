@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use crate::{Problems, codegen, compat, edges, points, sources};
+use crate::{Problems, bugs, codegen, compat, edges, points, sources};
 
 /// The longest that a file may be, tests included. Generated files are exempt.
 const FILE_LINES_MAX: usize = 600;
@@ -27,6 +27,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Problems> {
     }
     problems.extend(compat::check(root));
     problems.extend(points::check(root));
+    problems.extend(bugs::check(root));
     let read = |name: &str| fs::read_to_string(root.join(name)).unwrap_or_default();
     let ours = read("clippy.toml");
     for pure in PURE {
