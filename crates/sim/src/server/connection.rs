@@ -74,6 +74,9 @@ impl Conversation {
         loop {
             let phase = self.collect();
             let waits = self.take(&mut input, phase);
+            if self.link.lane.lock().phase() != phase {
+                continue;
+            }
             if self.link.is_dropped.load(Ordering::Relaxed) {
                 return;
             }
