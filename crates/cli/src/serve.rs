@@ -105,7 +105,7 @@ async fn serve(config: config::Config) -> ExitCode {
     loop {
         let mut running = match started {
             Ok(running) => running,
-            Err(error) => return fail(&error.to_string(), exit_code(&error)),
+            Err(error) => end_with_failure(&error.to_string(), exit_code(&error)),
         };
         tracing::info!(
             "rookery {} serves clients on {} with its data in {}",
@@ -122,16 +122,18 @@ async fn serve(config: config::Config) -> ExitCode {
                 running.stop().await;
                 return ExitCode::SUCCESS;
             }
-            Some(Ended::Failed(reason)) => {
-                fail(&reason, 1);
-                // Nothing may wait for a disk that has failed, not even an orderly end. RocksDB's
-                // threads are at work: what runs at a process's exit would take away from below
-                // them what they use.
-                signal_hook::low_level::exit(1)
-            }
+            Some(Ended::Failed(reason)) => end_with_failure(&reason, 1),
             Some(Ended::Differs(why)) => running.begin_anew(config.clone(), why).await,
         };
     }
+}
+
+/// Ends the process at once. Nothing may wait for a disk that has failed, not even an orderly end.
+/// `RocksDB`'s threads may be at work, also when the start has failed: what runs at a process's
+/// exit would take away from below them what they use.
+fn end_with_failure(message: &str, code: u8) -> ! {
+    fail(message, code);
+    signal_hook::low_level::exit(code.into())
 }
 
 /// Resolves when the process is asked to end.
