@@ -15,6 +15,7 @@ mod java;
 mod kafka;
 mod part;
 mod patroni;
+mod pulsar;
 mod python;
 mod solr;
 mod stage;
@@ -47,6 +48,7 @@ pub const SYSTEMS: &[System] = &[
     System { name: "bookkeeper", prepare: bookkeeper::prepare },
     System { name: "dubbo", prepare: dubbo::prepare },
     System { name: "hdfs", prepare: hdfs::prepare },
+    System { name: "pulsar", prepare: pulsar::prepare },
 ];
 
 /// Where a system runs.
