@@ -11,6 +11,7 @@ mod curator;
 mod dubbo;
 mod hbase;
 mod hdfs;
+mod helix;
 mod java;
 mod kafka;
 mod part;
@@ -48,6 +49,7 @@ pub const SYSTEMS: &[System] = &[
     System { name: "bookkeeper", prepare: bookkeeper::prepare },
     System { name: "dubbo", prepare: dubbo::prepare },
     System { name: "hdfs", prepare: hdfs::prepare },
+    System { name: "helix", prepare: helix::prepare },
     System { name: "pulsar", prepare: pulsar::prepare },
 ];
 
