@@ -9,7 +9,9 @@ import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import org.apache.helix.AccessOption;
@@ -214,16 +216,23 @@ final class HelixRecords {
     }
 
     private Set<String> differences() {
-        Set<String> differ = new TreeSet<>();
-        Set<String> names = names(cached);
-        for (String path : names) {
-            String value = cached.get(path, null, 0).getSimpleField("value");
-            if (!value.equals(kept.get(path))) {
-                differ.add(path + " has " + value + " for " + kept.get(path));
+        Map<String, String> found = new TreeMap<>();
+        for (String path : names(cached)) {
+            ZNRecord record = cached.get(path, null, 0);
+            // Helix keeps the name of a record that was gone before it came to read it, on
+            // either server: a name alone counts for nothing.
+            if (record != null) {
+                found.put(path, record.getSimpleField("value"));
             }
         }
-        kept.keySet().stream().filter(path -> !names.contains(path))
-                .forEach(path -> differ.add(path + " is missing"));
+        Set<String> differ = new TreeSet<>();
+        Set<String> paths = new TreeSet<>(found.keySet());
+        paths.addAll(kept.keySet());
+        for (String path : paths) {
+            if (!Objects.equals(found.get(path), kept.get(path))) {
+                differ.add(path + " has " + found.get(path) + " for " + kept.get(path));
+            }
+        }
         return differ;
     }
 
