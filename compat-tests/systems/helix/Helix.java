@@ -285,7 +285,6 @@ public final class Helix {
         admin.enableInstance(CLUSTER, "host_1", true);
         admin.addInstanceTag(CLUSTER, "host_1", "tagged");
         same(List.of("host_1"), admin.getInstancesInClusterWithTag(CLUSTER, "tagged"));
-        admin.setInstanceOperation(CLUSTER, "host_3", InstanceConstants.InstanceOperation.ENABLE);
         require(admin.forceKillInstance(CLUSTER, "host_3", "a test",
                 InstanceConstants.InstanceOperationSource.ADMIN), "it is not killed");
         order("kill host_3");
