@@ -28,6 +28,8 @@ import org.apache.helix.zookeeper.datamodel.serializer.ZNRecordSerializer;
 final class HelixRecords {
     private static final String ROOT = "/" + HelixParticipant.CLUSTER + "/PROPERTYSTORE";
     private static final int AT_ONCE = 20;
+    private static final int KEPT = 5;
+    private static final long PAUSE_MS = 300;
     private static final int ACCOUNTS = 4;
     private static final int IN_ACCOUNT = 1_000;
 
@@ -115,7 +117,7 @@ final class HelixRecords {
                 round(rounds);
                 move(rounds);
                 rounds++;
-                Thread.sleep(100);
+                Thread.sleep(PAUSE_MS);
             }
         } catch (Throwable error) {
             failure = error;
@@ -123,7 +125,7 @@ final class HelixRecords {
     }
 
     /**
-     * A dozen is made, changed twice, and half of it removed. What is said not to be done may
+     * A dozen is made, changed twice, and most of it removed. What is said not to be done may
      * be: the client repeats what it got no answer to.
      */
     private void round(int number) {
@@ -144,12 +146,12 @@ final class HelixRecords {
             before.setSimpleField("updated", "yes");
             return before;
         }), AccessOption.PERSISTENT), "updated");
-        List<String> gone = paths.subList(AT_ONCE / 2, AT_ONCE);
+        List<String> gone = paths.subList(KEPT, AT_ONCE);
         store.remove(gone, 0);
         for (boolean there : store.exists(gone, 0)) {
             require(!there, "round " + number + ": a record is there still");
         }
-        for (String path : paths.subList(0, AT_ONCE / 2)) {
+        for (String path : paths.subList(0, KEPT)) {
             kept.put(path, Integer.toString(number + AT_ONCE));
         }
     }
