@@ -11,10 +11,12 @@ mod curator;
 mod dubbo;
 mod hbase;
 mod hdfs;
+mod helix;
 mod java;
 mod kafka;
 mod part;
 mod patroni;
+mod pulsar;
 mod python;
 mod solr;
 mod stage;
@@ -47,6 +49,8 @@ pub const SYSTEMS: &[System] = &[
     System { name: "bookkeeper", prepare: bookkeeper::prepare },
     System { name: "dubbo", prepare: dubbo::prepare },
     System { name: "hdfs", prepare: hdfs::prepare },
+    System { name: "helix", prepare: helix::prepare },
+    System { name: "pulsar", prepare: pulsar::prepare },
 ];
 
 /// Where a system runs.
