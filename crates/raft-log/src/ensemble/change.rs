@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     Role, ServerSpec, Shared,
     joining::{add_observers, join, read_member, wire_member},
-    plan::{Plan, has_caught_up, progress},
+    plan::{Plan, has_caught_up, is_ready, progress},
 };
 use crate::{
     generated::peer as wire,
@@ -281,8 +281,8 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
             .iter()
             .map(|(node, member)| (*node, Member { hidden: true, ..member.clone() }));
         change(shared, ChangeMembers::AddNodes(hidden.collect())).await?;
-        let is_ready = |node| has_caught_up(shared, node);
-        if !plan.caught_up(shared).await || plan.wait_for_quorum(shared, is_ready).await.is_err() {
+        let ready = |node| has_caught_up(shared, node);
+        if !plan.caught_up(shared).await || plan.wait_for_quorum(shared, ready).await.is_err() {
             let gone = plan.add.iter().map(|(node, _)| *node).collect();
             change(shared, ChangeMembers::RemoveNodes(gone)).await?;
             return Err(ChangeError::NoQuorum);
@@ -377,10 +377,9 @@ fn due(
     let voters: BTreeSet<u64> = members.voter_ids().collect();
     let is_learner = |node: u64| !voters.contains(&node);
     // A successor that has caught up takes the place of the one whose number it has.
-    let is_ready = |node: u64| is_heard(shared, node) && has_caught_up(shared, node);
     let ready = members
         .nodes()
-        .find(|(node, member)| member.votes && is_learner(**node) && is_ready(**node));
+        .find(|(node, member)| member.votes && is_learner(**node) && is_ready(shared, **node));
     if let Some((node, ready)) = ready {
         let former = members.nodes().filter(|(other, member)| {
             *other != node && member.server_id == ready.server_id && voters.contains(*other)
@@ -417,7 +416,8 @@ fn due(
 
 /// Observers whose number another has. A change may make an observer of a server that has come
 /// back with an empty disk, before its new node has taken the place of the former one: both
-/// observe then. Those that are not there are on their way out when another has caught up.
+/// observe then. Those that are not there are on their way out when another is there and has caught
+/// up; where none is, nobody goes.
 fn superseded(
     shared: &Shared,
     members: &Membership,
@@ -430,7 +430,7 @@ fn superseded(
     };
     let has_successor = |node: u64, member: &Member| {
         observers().any(|(other, same)| {
-            *other != node && same.server_id == member.server_id && has_caught_up(shared, *other)
+            *other != node && same.server_id == member.server_id && is_ready(shared, *other)
         })
     };
     let gone: BTreeMap<u64, Member> = observers()

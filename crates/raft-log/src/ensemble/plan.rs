@@ -98,8 +98,9 @@ impl Plan {
     fn has_quorum(&self, shared: &Shared, since: Instant, new: impl Fn(u64) -> bool) -> bool {
         let is_new = |node: u64| self.add.iter().any(|(added, _)| *added == node);
         let is_there = |node: u64| {
-            let known = is_heard_within(shared, node, since.elapsed());
-            if is_new(node) { new(node) } else { known && has_caught_up(shared, node) }
+            let known =
+                is_heard_within(shared, node, since.elapsed()) && has_caught_up(shared, node);
+            if is_new(node) { new(node) } else { node == shared.node || known }
         };
         let there = self.voters.iter().filter(|voter| is_there(**voter)).count();
         there > self.voters.len() / 2
@@ -188,7 +189,7 @@ impl Plan {
     /// looks for such members all the time.
     pub(super) fn joint(&self, shared: &Shared) -> ChangeMembers<u64, Member> {
         let voting: BTreeSet<u64> = shared.membership().membership().voter_ids().collect();
-        let ready = |node: &u64| is_heard(shared, *node) && has_caught_up(shared, *node);
+        let ready = |node: &u64| is_ready(shared, *node);
         let promote = self.voters.difference(&voting).copied().filter(ready).collect();
         let demote = voting.difference(&self.voters).copied().collect();
         ChangeMembers::Batch(vec![
@@ -205,6 +206,11 @@ pub(crate) fn progress(shared: &Shared, node: u64) -> Option<(u64, u64)> {
     let metrics = metrics.borrow_watched();
     let matched = metrics.replication.as_ref()?.get(&node)?.as_ref()?.index;
     Some((matched, metrics.last_log_index?))
+}
+
+/// Whether a member is there and could take the place of another.
+pub(super) fn is_ready(shared: &Shared, node: u64) -> bool {
+    is_heard(shared, node) && has_caught_up(shared, node)
 }
 
 pub(super) fn has_caught_up(shared: &Shared, node: u64) -> bool {
