@@ -3,9 +3,9 @@
 //! The driver speaks by lines on its standard output. `ok WHAT` is a check that held, `FAIL
 //! WHAT` one that did not, which ends the run; `> ORDER` asks for something, and is answered on
 //! its standard input by `ok` or by what went wrong; `end` ends the run. Orders are `start`,
-//! `keep` (starts it if it has ended), `kill`, `stop` and `run` (to its end) with the name of a
-//! part, `kill-leader` (SIGKILL for the server that leads) and `revive` (the killed server starts
-//! again and serves).
+//! `keep` (on ZooKeeper: starts it if it has ended), `kill`, `stop` and `run` (to its end) with
+//! the name of a part, `kill-leader` (SIGKILL for the server that leads) and `revive` (the killed
+//! server starts again and serves).
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -20,6 +20,7 @@ use tempfile::TempDir;
 use super::part::Part;
 use super::{Cast, Scene, System, SystemError, failed, servers};
 use crate::ensemble::Ensemble;
+use crate::oracle::process::Software;
 
 /// How long the driver may be silent: a check may wait for several JVMs on a busy machine.
 const SILENCE_MAX: Duration = Duration::from_secs(300);
@@ -112,7 +113,11 @@ impl Stage {
                 self.servers.wait_for_leader(LEADER_WITHIN);
             }
             "start" => self.part(name)?.start().map_err(failed(name))?,
-            "keep" => self.part(name)?.start_if_ended().map_err(failed(name))?,
+            // With Rookery nothing may end: somebody leads before it would.
+            "keep" if Software::from_env() == Software::ZooKeeper => {
+                self.part(name)?.start_if_ended().map_err(failed(name))?;
+            }
+            "keep" => {}
             "run" => {
                 let part = self.part(name)?;
                 part.start().map_err(failed(name))?;
