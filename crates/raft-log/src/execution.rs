@@ -16,7 +16,9 @@ use std::{
 
 use openraft::AsyncRuntime;
 use openraft_rt_tokio::TokioRuntime;
-use rand::{RngExt, SeedableRng, TryRng, rngs::StdRng};
+use rand::{RngExt, SeedableRng, TryRng, rngs::StdRng, seq::SliceRandom};
+
+use crate::standstill;
 
 /// What work on another thread takes at the most in a simulation: as a checkpoint of some
 /// megabytes.
@@ -58,6 +60,11 @@ fn some_time() -> Duration {
         chance.as_mut().map_or(0, |chance| chance.random_range(0..OFF_THREAD_MICROS_MAX))
     });
     Duration::from_micros(micros)
+}
+
+/// Brings what happens at the same time into some order.
+pub(crate) fn shuffle<T>(simultaneous: &mut [T]) {
+    Chance::draw(|chance| simultaneous.shuffle(chance));
 }
 
 /// A thread of its own, or the task that stands for it in a simulation.
@@ -103,7 +110,7 @@ impl AsyncRuntime for Runtime {
         T: Future + Send + 'static,
         T::Output: Send + 'static,
     {
-        TokioRuntime::spawn(future)
+        standstill::spawn(future)
     }
 
     fn sleep(duration: Duration) -> Self::Sleep {

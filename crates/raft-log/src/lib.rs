@@ -94,6 +94,7 @@ mod raft;
 mod raft_thread;
 mod recover;
 #[cfg(any(test, feature = "testing"))]
+mod standstill;
 pub mod testing;
 pub mod transport;
 mod types;
@@ -114,3 +115,4 @@ pub use peer::PeerError;
 pub use proposer::{Busy, Proposer};
 pub use raft::{NoLeader, RaftLog, StartError};
 pub use recover::{RecoverError, Recovered, recover, survey};
+pub use standstill::Standstill;

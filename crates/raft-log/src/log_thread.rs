@@ -26,6 +26,7 @@ use crate::{
     disk::{LogDisk, LogOp, LogPosition},
     execution::{Worker, is_simulated},
     panic::abort_on_panic,
+    standstill,
     types::Types,
 };
 
@@ -127,7 +128,7 @@ pub(crate) fn start(
     let writer = Writer { disk, failed, written, hint, error: None, resting: true };
     if is_simulated() {
         let bell = Arc::new(Notify::new());
-        let task = tokio::spawn(writer.run_as_task(receiver, Arc::clone(&bell)));
+        let task = standstill::spawn(writer.run_as_task(receiver, Arc::clone(&bell)));
         return Ok((Jobs { queue, bell: Some(bell) }, Worker::Task(task)));
     }
     let thread = thread::Builder::new().name("log".to_owned()).spawn(move || {

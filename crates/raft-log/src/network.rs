@@ -32,6 +32,7 @@ use crate::{
         dial,
         frame::Frame,
     },
+    standstill,
     types::{Member, Types, Vote},
 };
 
@@ -128,7 +129,7 @@ impl Way {
         let dialling = self.dialling.get_or_insert_with(|| {
             let shared = Arc::clone(&self.shared);
             let wanted = Wanted::Node(self.target);
-            tokio::spawn(async move {
+            standstill::spawn(async move {
                 let links = &shared.links;
                 dial(links.transport(), &addresses, links.own(), wanted, Lane::Append).await
             })

@@ -30,6 +30,7 @@ use crate::{
     purging::{Purging, purge},
     raft::StartError,
     transport::{Listener, Tcp, Transport},
+    standstill::{self, inherited},
     types::Member,
 };
 
@@ -75,7 +76,7 @@ pub(crate) fn spawn(
     stopped: oneshot::Receiver<()>,
 ) -> io::Result<Worker> {
     if is_simulated() {
-        return Ok(Worker::Task(tokio::spawn(run(parts, started, stopped))));
+        return Ok(Worker::Task(standstill::spawn(run(parts, started, stopped))));
     }
     let thread = thread::Builder::new().name("raft".to_owned());
     Ok(Worker::Thread(thread.spawn(move || run_thread(parts, started, stopped))?))
@@ -120,9 +121,9 @@ async fn run(
     // Ended all at once when this function returns.
     let mut tasks = JoinSet::new();
     if let Some(listener) = listener {
-        tasks.spawn(accept::run(listener, Arc::clone(&shared)));
-        tasks.spawn(found_or_join(Arc::clone(&shared)));
-        tasks.spawn(ensure_joint_ends(Arc::clone(&shared)));
+        tasks.spawn(inherited(accept::run(listener, Arc::clone(&shared))));
+        tasks.spawn(inherited(found_or_join(Arc::clone(&shared))));
+        tasks.spawn(inherited(ensure_joint_ends(Arc::clone(&shared))));
     }
     tokio::select! {
         biased;

@@ -8,7 +8,7 @@ use super::{Kind, Lane, PeerError, Session, appends, link::Calls, welcome};
 use crate::{
     checkpoint_transfer,
     ensemble::{Shared, answer, suspect},
-    forward,
+    forward, standstill,
     transport::{Connection, Listener},
 };
 
@@ -36,10 +36,10 @@ pub(crate) async fn run(mut listener: Box<dyn Listener>, shared: Arc<Shared>) {
             continue;
         };
         let shared = Arc::clone(&shared);
-        serving.spawn(async move {
+        serving.spawn(standstill::inherited(async move {
             serve(connection, &shared).await;
             drop(room);
-        });
+        }));
     }
 }
 
@@ -94,7 +94,7 @@ async fn calls(session: Session, shared: &Arc<Shared>) -> io::Error {
             return io::ErrorKind::NotConnected.into();
         };
         let shared = Arc::clone(shared);
-        tokio::spawn(async move {
+        standstill::spawn(async move {
             match answer(&shared, peer, &frame).await {
                 Ok(Some(reply)) => answerer.answer(reply).await,
                 Ok(None) => {}

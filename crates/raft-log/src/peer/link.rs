@@ -22,7 +22,7 @@ use super::{
     Identity, Kind, Lane, PeerError, Session, Wanted, dial,
     frame::{Frame, FrameReader, FrameWriter, invalid, put_frame},
 };
-use crate::transport::Transport;
+use crate::{standstill, transport::Transport};
 
 /// Requests that may wait for an answer at once.
 const CALLS_MAX: usize = 256;
@@ -61,7 +61,7 @@ impl Link {
     ) -> Self {
         let (outgoing, requests) = mpsc::channel(CALLS_MAX);
         let dialler = Dialler { transport, addresses, wanted, own };
-        let task = tokio::spawn(run(dialler, requests));
+        let task = standstill::spawn(run(dialler, requests));
         Self { outgoing, _task: Arc::new(EndOnDrop(task.abort_handle())) }
     }
 
