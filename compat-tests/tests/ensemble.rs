@@ -1,5 +1,6 @@
 //! Three servers as one service: kill -9 of each in turn under load, rolling restarts, wiped
-//! disks. Nothing acknowledged is lost, nothing is applied twice, no session dies.
+//! disks, a leader that stands still. Nothing acknowledged is lost, nothing is applied twice, no
+//! session dies.
 //!
 //! Environment: `COMPAT_SERVER=zookeeper` runs the tests against Apache ZooKeeper; what
 //! Rookery promises beyond it is then left out.
@@ -7,6 +8,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,7 @@ use compat_tests::load::Load;
 use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Handshake, Session};
 use compat_tests::writer::{create_ephemeral, owner};
+use rustix::process::Signal;
 
 /// Sessions must outlive the slowest change.
 const SESSION_MS: i32 = 30_000;
@@ -234,4 +237,68 @@ fn a_wiped_server_comes_back() {
     load.stop_and_verify();
     let mut session = Session::open(ensemble.address(2), SESSION_MS).unwrap();
     assert!(synced(&mut session, "/writer-0/0").is_some());
+}
+
+/// A leader that stood still has heard nobody meanwhile. What it makes of that, when it goes on
+/// before it learns that another one leads, must not end what that one heard.
+#[test]
+fn a_leader_that_stood_still_ends_no_session_that_others_hear() {
+    const TIMEOUT_MS: i32 = 3000;
+    const STILL: Duration = Duration::from_millis(4500);
+    let settings = [("tickTime", "500"), ("minSessionTimeout", "3000")];
+    let ensemble = ensemble_with(&settings);
+    for round in 0..4 {
+        let leader = ensemble.wait_for_leader(WITHIN);
+        let others = [(leader + 1) % 3, (leader + 2) % 3].map(|index| ensemble.address(index));
+        let over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            for client in 0..4 {
+                let (path, over) = (format!("/held-{round}-{client}"), &over);
+                let mut servers = [others[client % 2], others[1 - client % 2]];
+                let mut session = Session::open(servers[0], TIMEOUT_MS).unwrap();
+                create_ephemeral(&mut session, &path).unwrap();
+                scope.spawn(move || {
+                    let late = Instant::now() + WITHIN;
+                    while !over.load(Ordering::Relaxed) && Instant::now() < late {
+                        session = go_on(session, &path, &mut servers);
+                        thread::sleep(Duration::from_millis(200));
+                    }
+                });
+            }
+            ensemble.signal(leader, Signal::STOP);
+            thread::sleep(STILL);
+            ensemble.signal(leader, Signal::CONT);
+            let mut after = write_at(ensemble.address(leader), &format!("/after-{round}"));
+            for client in 0..4 {
+                let path = format!("/held-{round}-{client}");
+                assert!(owner(&mut after, &path).unwrap().is_some(), "{path}");
+            }
+            over.store(true, Ordering::Relaxed);
+        });
+    }
+}
+
+/// Writes at a server: what that proposed before is then applied there.
+fn write_at(server: SocketAddr, path: &str) -> Session {
+    loop {
+        let fresh = Handshake::fresh(SESSION_MS);
+        let mut session = Session::resume_anywhere(&mut [server], &fresh, "a new session");
+        // It may send its clients away when it learns who leads.
+        if matches!(session.create(path, b""), Ok(Answer::Reply(..))) {
+            return session;
+        }
+    }
+}
+
+/// A client that is heard; its server may send it away while nobody leads.
+fn go_on(mut session: Session, path: &str, servers: &mut [SocketAddr]) -> Session {
+    let id = session.welcome.session_id;
+    match owner(&mut session, path) {
+        Ok(held) => assert_eq!(held, Some(id), "{path}"),
+        Err(_) => {
+            let handshake = Handshake::resume(3000, &session.welcome);
+            session = Session::resume_anywhere(servers, &handshake, path);
+        }
+    }
+    session
 }

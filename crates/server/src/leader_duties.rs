@@ -5,37 +5,58 @@
 
 use std::{sync::Arc, time::Duration};
 
+use session::{Sight, Vigil};
 use tokio::{sync::watch, time::MissedTickBehavior};
 use tree::{Command, CommandFlags, Millis, Op, Owner, SessionId};
 
-use crate::service::Service;
+use crate::service::{Mandate, Service};
 
 /// Proposes the end of silent sessions, once a tick, until told to stop.
 pub(crate) async fn expire_sessions(service: Arc<Service>, mut stop: watch::Receiver<bool>) {
     let mut tick = tokio::time::interval(Duration::from_millis(u64::from(service.config.tick_ms)));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let core = &service.core;
+    let mut vigil = Vigil::new(u64::from(service.config.tick_ms), core.clock.monotonic_ms());
     loop {
         tokio::select! {
             _ = tick.tick() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        if !service.is_leading() {
+        // Before anybody is judged: what is judged in one term must not hold in the next.
+        let mandate = service.mandate();
+        let now_ms = core.clock.monotonic_ms();
+        let sight = vigil.look(now_ms, mandate.is_none() || service.hears_others());
+        match (mandate, sight) {
+            (Some(mandate), Sight::Until { now_ms }) => {
+                expire(&service, mandate, now_ms, &mut stop).await;
+            }
+            (Some(_), Sight::Again) => {
+                core.liveness.restart(&core.read(), now_ms);
+                tracing::info!("stood still, or was cut off: every session has a full timeout");
+            }
+            (Some(_), Sight::Blind) | (None, _) => {}
+        }
+    }
+}
+
+/// Proposes the end of those who were silent for their whole timeout by `now_ms`.
+async fn expire(
+    service: &Service,
+    mandate: Mandate,
+    now_ms: u64,
+    stop: &mut watch::Receiver<bool>,
+) {
+    let core = &service.core;
+    // What other servers heard comes up to a quarter of a tick later.
+    let late_ms = mandate.term().map_or(0, |_| u64::from(service.config.tick_ms / 2));
+    for session in core.liveness.expired(&core.links, now_ms.saturating_sub(late_ms)) {
+        let owner = core.read().session(session).map(|record| record.owner);
+        let Some(owner) = owner else {
             continue;
-        }
-        let core = &service.core;
-        // What other servers heard comes up to a quarter of a tick later.
-        let late_ms =
-            service.ensemble.as_ref().map_or(0, |_| u64::from(service.config.tick_ms / 2));
-        let now_ms = core.clock.monotonic_ms().saturating_sub(late_ms);
-        for session in core.liveness.expired(&core.links, now_ms) {
-            let owner = core.read().session(session).map(|record| record.owner);
-            let Some(owner) = owner else {
-                continue;
-            };
-            tracing::info!(%session, "session expired: silent for its whole timeout");
-            core.metrics.session_expired();
-            propose(&service, Op::ExpireSession { session, owner }).await;
-        }
+        };
+        tracing::info!(%session, "session expired: silent for its whole timeout");
+        core.metrics.session_expired();
+        propose(service, Op::ExpireSession { session, owner, term: mandate.term() }, stop).await;
     }
 }
 
@@ -58,7 +79,7 @@ pub(crate) async fn reap_znodes(service: Arc<Service>, mut stop: watch::Receiver
         let candidates = candidates(&service, now);
         for path in candidates {
             tracing::info!(path, "reaping an emptied container or outlived TTL znode");
-            propose(&service, Op::Reap { path: &path }).await;
+            propose(&service, Op::Reap { path: &path }, &mut stop).await;
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 _ = stop.wait_for(|stop| *stop) => return,
@@ -79,8 +100,9 @@ fn candidates(service: &Service, now: Millis) -> Vec<String> {
     paths
 }
 
-/// Proposes one of the leader's own commands, waiting for room if there is none.
-async fn propose(service: &Service, op: Op<'_>) {
+/// Proposes one of the leader's own commands, waiting for room if there is none. Without a quorum
+/// there may never be any: gives up when told to stop.
+async fn propose(service: &Service, op: Op<'_>, stop: &mut watch::Receiver<bool>) {
     let command = Command {
         session: SessionId::NONE,
         owner: Owner(0),
@@ -90,6 +112,9 @@ async fn propose(service: &Service, op: Op<'_>) {
         op,
     };
     while service.propose(&command, None).is_err() {
-        service.proposer.ready().await;
+        tokio::select! {
+            () = service.proposer.ready() => {}
+            _ = stop.wait_for(|stop| *stop) => return,
+        }
     }
 }

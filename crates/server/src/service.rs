@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use parking_lot::Mutex;
@@ -19,6 +20,28 @@ use crate::{
     ensemble::{Ensemble, OwnPort, Serving},
     link::Link,
 };
+
+/// Why a server may start things by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mandate {
+    /// There is no other.
+    StandsAlone,
+    /// It leads the others.
+    Leads {
+        /// In which term.
+        term: u64,
+    },
+}
+
+impl Mandate {
+    /// The term in which what it judges holds; none if that is any.
+    pub(crate) const fn term(self) -> Option<u64> {
+        match self {
+            Self::StandsAlone => None,
+            Self::Leads { term } => Some(term),
+        }
+    }
+}
 
 /// The running server, as its tasks see it.
 #[derive(Debug)]
@@ -64,7 +87,19 @@ impl Service {
 
     /// Whether this server may start things by itself.
     pub(crate) fn is_leading(&self) -> bool {
-        self.ensemble.as_ref().is_none_or(Ensemble::is_leading)
+        self.mandate().is_some()
+    }
+
+    /// Why this server may start things by itself, if it may.
+    pub(crate) fn mandate(&self) -> Option<Mandate> {
+        let Some(ensemble) = &self.ensemble else { return Some(Mandate::StandsAlone) };
+        ensemble.leads_in().map(|term| Mandate::Leads { term })
+    }
+
+    /// Whether what other servers hear comes to this one, which leads them.
+    pub(crate) fn hears_others(&self) -> bool {
+        let tick = Duration::from_millis(u64::from(self.config.tick_ms));
+        self.ensemble.as_ref().is_none_or(|ensemble| ensemble.hears_others(tick))
     }
 
     /// Where a reconfig may send this server's clients; none where there is no reconfig.

@@ -3,8 +3,8 @@
 //! What is here is local to the server that holds the client's socket: what a request
 //! means ([`from_wire`]), how it is answered ([`answer_local`], [`to_wire`]), who the
 //! client is ([`auth`]), what it watches ([`watch`]) and whether it is still alive
-//! ([`ExpiryQueue`]). The replicated facts about sessions (that one exists, its timeout,
-//! its owner, its ephemerals) are in `tree`.
+//! ([`ExpiryQueue`], [`Vigil`]). The replicated facts about sessions (that one exists, its
+//! timeout, its owner, its ephemerals) are in `tree`.
 //!
 //! Nothing here touches a socket, a clock, a lock or a task: bytes, times and the state
 //! come in as arguments, bytes and decisions go out as values.
@@ -24,6 +24,7 @@ mod reply_sizes;
 #[cfg(test)]
 mod testing;
 pub mod to_wire;
+mod vigil;
 pub mod watch;
 mod wire_error;
 
@@ -41,6 +42,7 @@ pub use local::{LocalSession, LocalSessions};
 pub use publish::{Connections, Published};
 pub use read_only::needs_quorum;
 pub use reply_sizes::ReplySizes;
+pub use vigil::{Sight, Vigil};
 pub use watch::{
     AddWatchMode, WatchLimitReached, WatchLimits, WatchSummary, WatchTable, WatcherId, WatcherType,
 };

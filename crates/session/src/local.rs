@@ -91,6 +91,15 @@ impl LocalSessions {
         expired
     }
 
+    /// Gives every session a full timeout from `now_ms`, for nobody could be heard.
+    pub fn begin_anew(&mut self, now_ms: u64) {
+        for (_, sessions) in self.buckets() {
+            for session in sessions {
+                self.expiry.touch(session, now_ms);
+            }
+        }
+    }
+
     /// Ends all of them, and says which they were.
     pub fn clear(&mut self) -> Vec<SessionId> {
         let all = self.buckets().into_iter().flat_map(|(_, sessions)| sessions).collect();
@@ -140,6 +149,14 @@ mod tests {
         assert_eq!((sessions.get(ONE), sessions.len()), (None, 1));
         assert_eq!(sessions.poll_expired(7000, &mut heard), []);
         assert_eq!(sessions.buckets(), [(12_000, vec![TWO])]);
+    }
+
+    #[test]
+    fn where_nobody_could_be_heard_all_have_a_full_timeout() {
+        let mut sessions = sessions();
+        sessions.begin_anew(50_000);
+        assert_eq!(sessions.poll_expired(54_999, &mut |_| None), []);
+        assert_eq!(sessions.poll_expired(55_000, &mut |_| None), [ONE]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec};
+use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec, Standstill};
 use tokio::time::{Instant, sleep};
 use tree::OriginId;
 
@@ -168,13 +168,16 @@ impl Cluster {
         let mut config = config.with_ensemble(EnsembleConfig {
             servers: self.specs(server),
             listen: Net::address(server),
+            listen_attempts: 1,
             may_found,
             transport: self.net.plug_in(server),
         });
         config.keep_entries = KEEP_ENTRIES;
         let (log, checkpoints) = disk.hold();
         let life = disk.life();
-        let started = RaftLog::start(config, log, checkpoints, Arc::<Core>::clone(&core)).await;
+        let standstill = Standstill::default();
+        let started = RaftLog::start(config, log, checkpoints, Arc::<Core>::clone(&core));
+        let started = standstill.with(started).await;
         if let Some(server) = self.servers.lock().get_mut(&server) {
             server.is_starting = false;
         }
@@ -183,7 +186,7 @@ impl Cluster {
                 let clients = self.net.serve_clients(server);
                 let history = Arc::clone(&self.history);
                 let number = (server.unsigned_abs() << 16) | incarnation;
-                let up = Up::start(server, number, log, core, history, clients);
+                let up = Up::start(server, number, log, core, history, standstill, clients);
                 tokio::spawn(Arc::clone(self).stop_when_failed(server, Arc::clone(&up)));
                 if let Some(server) = self.servers.lock().get_mut(&server) {
                     server.up = Some(up);
@@ -216,6 +219,7 @@ impl Cluster {
         server.disk.crash();
         let Some(up) = server.up.take() else { return };
         up.end_tasks();
+        up.go_on();
         // What is left of it ends by itself; nobody waits for it.
         tokio::spawn(async move { up.log.kill().await });
     }
@@ -262,9 +266,28 @@ impl Cluster {
     pub async fn stop(&self, server: i64) {
         let up = self.servers.lock().get_mut(&server).and_then(|server| server.up.take());
         let Some(up) = up else { return };
+        up.go_on();
         up.log.shutdown().await;
         up.end_tasks();
         self.net.crash(server);
+    }
+
+    /// The process of a server is stopped, for so long if nothing happens to it before.
+    pub fn stand_still(&self, server: i64, lasts: Duration) -> bool {
+        let Some(up) = self.up(server) else { return false };
+        up.stand_still();
+        tokio::spawn(async move {
+            sleep(lasts).await;
+            up.go_on();
+        });
+        true
+    }
+
+    /// All servers go on.
+    pub fn all_go_on(&self) {
+        for up in self.servers.lock().values().filter_map(|server| server.up.as_ref()) {
+            up.go_on();
+        }
     }
 
     /// Whether a server's disk is slow from now on.

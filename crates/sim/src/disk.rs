@@ -192,11 +192,12 @@ impl LogDisk for Held {
         for index in start..end {
             let entry = inner.live.entries.get(&index);
             let entry = entry.ok_or_else(|| io::Error::other(format!("entry {index} is missing")));
-            bytes += entry.as_ref().map_or(0, |entry| entry.payload.len());
-            found.push(entry?.clone());
-            if bytes >= bytes_max {
+            let entry = entry?;
+            bytes += entry.payload.len();
+            if bytes > bytes_max && !found.is_empty() {
                 break;
             }
+            found.push(entry.clone());
         }
         Ok(found)
     }

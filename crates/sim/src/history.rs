@@ -166,8 +166,23 @@ impl History {
     }
 
     /// The client of a session was heard by the server that has it.
-    pub fn heard(&self, session: SessionId) {
-        self.inner.lock().sessions.heard(session);
+    pub fn heard(&self, session: SessionId, server: i64) {
+        self.inner.lock().sessions.heard(session, server);
+    }
+
+    /// A session that was left behind long ago and is there still.
+    pub fn left_behind(&self, is_open: impl Fn(SessionId) -> bool) -> Option<String> {
+        self.inner.lock().sessions.still_there(is_open)
+    }
+
+    /// The process of a server is stopped.
+    pub fn stands_still(&self, server: i64) {
+        self.inner.lock().sessions.stands_still(server);
+    }
+
+    /// It goes on, if it was.
+    pub fn goes_on(&self, server: i64) {
+        self.inner.lock().sessions.goes_on(server);
     }
 
     /// A server takes the handshake of a connection.

@@ -1,6 +1,6 @@
 //! One run: clients at work, faults, and the end of all faults.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, ops::Range, sync::Arc, time::Duration};
 
 use tokio::time::{sleep, timeout};
 
@@ -10,6 +10,11 @@ use crate::{chance::Chance, checks::Check, client::Client, cluster::Cluster, his
 const HEAL_MAX: Duration = Duration::from_secs(120);
 /// How long nothing happens, for once: more than two session timeouts.
 const CALM: Duration = Duration::from_secs(12);
+/// How long the leader stands still in the end, in milliseconds: mostly for longer than a session's
+/// timeout.
+const STANDSTILL_MS: Range<u64> = 3000..10_000;
+/// By then it is known what came of that.
+const AFTER_STANDSTILL: Duration = Duration::from_secs(4);
 /// How often one looks.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -24,13 +29,15 @@ pub struct Plan {
     pub clients: i64,
     /// How many faults.
     pub faults: u64,
+    /// Whether servers stand still among the faults; in the end the leader does in any case.
+    pub standstills: bool,
 }
 
 impl Plan {
     /// Three servers, or five for every fourth seed; four clients; some twenty faults.
     pub const fn usual(seed: u64) -> Self {
         let servers = if seed.is_multiple_of(4) { 5 } else { 3 };
-        Self { seed, servers, clients: 4, faults: 20 }
+        Self { seed, servers, clients: 4, faults: 20, standstills: false }
     }
 }
 
@@ -92,7 +99,7 @@ async fn run_here(plan: Plan) -> Outcome {
             break;
         }
         cluster.history.set_calm(false);
-        let fault = strike(&cluster, &chance).await;
+        let fault = strike(&cluster, &chance, plan.standstills).await;
         faults.push(format!("{:?}: {fault}", cluster.now()));
     }
     let is_as_wanted = heal(&cluster, &chance).await;
@@ -100,11 +107,23 @@ async fn run_here(plan: Plan) -> Outcome {
     let progress = cluster.history.counts().acknowledged;
     let goes_on = until(|| cluster.history.counts().acknowledged > progress + 20).await;
     sleep(CALM).await;
+    let left_behind = left_behind(&cluster);
+    // Nothing but that: no session ends that others hear.
+    let leader = cluster.leaders().first().copied();
+    if let Some(leader) = leader.filter(|_| !cluster.history.is_broken()) {
+        let lasts = chance.millis(STANDSTILL_MS);
+        cluster.stand_still(leader, lasts);
+        faults.push(format!(
+            "{:?}: {leader}, which leads, stands still for {lasts:?}",
+            cluster.now()
+        ));
+        sleep(lasts + AFTER_STANDSTILL).await;
+    }
     for client in clients {
         client.abort();
     }
     let settled = until(|| cluster.is_settled()).await;
-    let mut violations = Vec::new();
+    let mut violations: Vec<String> = left_behind.into_iter().collect();
     if !goes_on {
         violations.push(format!("{} it does not serve again within {HEAL_MAX:?}", Check::Serving));
     }
@@ -133,13 +152,21 @@ async fn run_here(plan: Plan) -> Outcome {
     outcome
 }
 
+/// A session that should have ended by now.
+fn left_behind(cluster: &Cluster) -> Option<String> {
+    let up = cluster.wanted().keys().next().and_then(|server| cluster.up(*server))?;
+    let is_open = |session| up.core.look(|state| state.session(session).is_some());
+    let what = cluster.history.left_behind(is_open)?;
+    Some(format!("{} {what}", Check::Expiry))
+}
+
 /// Lets something happen, and says what.
-async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
+async fn strike(cluster: &Arc<Cluster>, chance: &Chance, standstills: bool) -> String {
     let servers = cluster.all();
     let any = servers[chance.index(servers.len())];
     let leader = cluster.leaders().first().copied().unwrap_or(any);
     let victim = if chance.percent(40) { leader } else { any };
-    match chance.below(16) {
+    match chance.below(18) {
         0..3 => {
             let was_up = cluster.up(victim).is_some();
             cluster.crash(victim);
@@ -181,6 +208,11 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
             format!("stop of {victim}, {}", if stopped.is_ok() { "done" } else { "hangs" })
         }
         12..15 => cluster.change_members(chance).await,
+        15..17 if standstills => {
+            let lasts = chance.millis(300..10_000);
+            let is_up = cluster.stand_still(victim, lasts);
+            format!("{victim} {} for {lasts:?}", if is_up { "stands still" } else { "is down" })
+        }
         _ => {
             let Some(up) = cluster.up(victim) else { return format!("{victim} is down") };
             let handed = timeout(Duration::from_secs(5), up.log.hand_over(None)).await;
@@ -214,6 +246,7 @@ fn cut_links(cluster: &Cluster, chance: &Chance, victim: i64) -> String {
 /// Ends all faults; whether the members are then as they are wanted.
 async fn heal(cluster: &Arc<Cluster>, chance: &Chance) -> bool {
     cluster.cut(BTreeSet::new());
+    cluster.all_go_on();
     for server in cluster.all() {
         cluster.mend_disk(server);
     }

@@ -266,12 +266,16 @@ pub enum Op<'a> {
     /// The client ends its session: its ephemerals go with it.
     CloseSession,
     /// The leader ends a session that fell silent. No effect when the session has
-    /// another owner by now, for then it was heard from.
+    /// another owner by now, for then it was heard from; nor when another term has begun, for
+    /// then another leader knows who was heard.
     ExpireSession {
         /// Which session.
         session: SessionId,
         /// Its owner when the leader decided.
         owner: Owner,
+        /// The term in which it led when it decided. None: in whichever this is applied, as a
+        /// server that stands alone says, and servers of former versions did.
+        term: Option<u64>,
     },
     /// The members were changed at a client's request, or are not for a reason that is known:
     /// answers with `/zookeeper/config`.

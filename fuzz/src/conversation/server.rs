@@ -389,7 +389,8 @@ impl Server {
         let session = self.connections[self.clients[client]].session;
         let Some(known) = self.state.session(session) else { return };
         let owner = known.owner;
-        self.propose(None, 0, Op::ExpireSession { session, owner });
+        let term = Some(self.state.last_term());
+        self.propose(None, 0, Op::ExpireSession { session, owner, term });
     }
 
     pub(super) fn reap(&mut self) {

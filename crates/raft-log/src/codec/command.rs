@@ -26,6 +26,7 @@ mod kind {
     pub(super) const REAP: i32 = 12;
     pub(super) const RECONFIG: i32 = 13;
     pub(super) const MOVE_SESSION: i32 = 14;
+    pub(super) const EXPIRE_IN_TERM: i32 = 15;
 }
 
 /// Appends a command.
@@ -65,7 +66,8 @@ const fn number(op: &Op<'_>) -> i32 {
         Op::AttachSession { former: Former::Anybody, .. } => kind::ATTACH_SESSION,
         Op::AttachSession { former: Former::Owner(_) | Former::Unknown, .. } => kind::MOVE_SESSION,
         Op::CloseSession => kind::CLOSE_SESSION,
-        Op::ExpireSession { .. } => kind::EXPIRE_SESSION,
+        Op::ExpireSession { term: None, .. } => kind::EXPIRE_SESSION,
+        Op::ExpireSession { term: Some(_), .. } => kind::EXPIRE_IN_TERM,
         Op::Reap { .. } => kind::REAP,
         Op::Reconfig { .. } => kind::RECONFIG,
     }
@@ -94,10 +96,7 @@ fn encode_body(op: &Op<'_>, out: &mut BytesMut) {
         Op::OpenSession { timeout_ms } => wire::OpenSession { timeout: *timeout_ms }.encode(out),
         Op::AttachSession { timeout_ms, former } => encode_attach(*timeout_ms, *former, out),
         Op::CloseSession => {}
-        Op::ExpireSession { session, owner } => {
-            let owner = owner.0.cast_signed();
-            wire::ExpireSession { session: session.0, owner }.encode(out);
-        }
+        Op::ExpireSession { session, owner, term } => encode_expire(*session, *owner, *term, out),
         Op::Reap { path } => wire::Reap { path }.encode(out),
         Op::Reconfig { refused, before } => {
             let reason = refused.map_or(0, reject::number);
@@ -176,7 +175,13 @@ fn element(record: wire::Op<'_>) -> Result<Op<'_>, CodecError> {
         kind::CLOSE_SESSION => Op::CloseSession,
         kind::EXPIRE_SESSION => {
             let wire::ExpireSession { session, owner } = Record::from_exact_bytes(body)?;
-            Op::ExpireSession { session: SessionId(session), owner: Owner(owner.cast_unsigned()) }
+            let (session, owner) = (SessionId(session), Owner(owner.cast_unsigned()));
+            Op::ExpireSession { session, owner, term: None }
+        }
+        kind::EXPIRE_IN_TERM => {
+            let wire::ExpireInTerm { session, owner, term } = Record::from_exact_bytes(body)?;
+            let (session, owner) = (SessionId(session), Owner(owner.cast_unsigned()));
+            Op::ExpireSession { session, owner, term: Some(term.cast_unsigned()) }
         }
         kind::REAP => Op::Reap { path: wire::Reap::from_exact_bytes(body)?.path },
         kind::RECONFIG => {
@@ -196,6 +201,14 @@ fn encode_attach(timeout: i32, former: Former, out: &mut BytesMut) {
         Former::Unknown => (false, 0),
     };
     wire::MoveSession { timeout, known, former }.encode(out);
+}
+
+fn encode_expire(session: SessionId, owner: Owner, term: Option<u64>, out: &mut BytesMut) {
+    let (session, owner) = (session.0, owner.0.cast_signed());
+    match term.map(u64::cast_signed) {
+        None => wire::ExpireSession { session, owner }.encode(out),
+        Some(term) => wire::ExpireInTerm { session, owner, term }.encode(out),
+    }
 }
 
 fn wire_acl<'a>(acl: &[AclEntry<'a>]) -> Vec<wire::AclEntry<'a>> {

@@ -34,7 +34,8 @@ fn every_op() -> Vec<Op<'static>> {
         Op::AttachSession { timeout_ms: 4001, former: Former::Owner(Owner(u64::MAX)) },
         Op::AttachSession { timeout_ms: 4001, former: Former::Unknown },
         Op::CloseSession,
-        Op::ExpireSession { session: SessionId(-5), owner: Owner(u64::MAX) },
+        Op::ExpireSession { session: SessionId(-5), owner: Owner(u64::MAX), term: None },
+        Op::ExpireSession { session: SessionId(-5), owner: Owner(u64::MAX), term: Some(u64::MAX) },
         Op::Reap { path: "/gone" },
         Op::Reconfig { refused: None, before: Zxid(7) },
         Op::Reconfig { refused: Some(Reject::NewConfigNoQuorum), before: Zxid::ZERO },
@@ -98,6 +99,21 @@ fn an_attachment_of_the_first_version_is_read_as_it_was() {
     assert_eq!(bytes[bytes.len() - op.len()..], op);
 }
 
+/// The same of the ends of sessions: those that name no term stay as they were.
+#[test]
+fn an_expiry_of_the_first_version_is_read_as_it_was() {
+    let expire = |term| Op::ExpireSession { session: SessionId(6), owner: Owner(5), term };
+    let (bytes, batch) = entry(vec![expire(None)]);
+    let body = [0, 0, 0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0, 5];
+    assert_eq!(bytes[bytes.len() - 24..], [&[0, 0, 0, 11, 0, 0, 0, 16], &body[..]].concat());
+    assert_eq!(decode(&bytes), Ok(vec![batch]));
+    let (bytes, batch) = entry(vec![expire(Some(7))]);
+    let term = [0, 0, 0, 0, 0, 0, 0, 7];
+    let op = [&[0, 0, 0, 15, 0, 0, 0, 24], &body[..], &term].concat();
+    assert_eq!(bytes[bytes.len() - 32..], op);
+    assert_eq!(decode(&bytes), Ok(vec![batch]));
+}
+
 fn encoded(batch: &Batch<'_>) -> Bytes {
     let mut out = BytesMut::new();
     begin_entry(&mut out, batch.origin, batch.first_sequence, batch.time);
@@ -131,6 +147,20 @@ fn a_server_of_an_older_version_gets_what_it_can_read() {
     assert_eq!(*readable_by(3, &judging), judging);
     let joined = join_entries(&[new, old]);
     assert_eq!(decode(&readable_by(2, &joined)), Ok(vec![old_batch.clone(), old_batch]));
+}
+
+/// The version before the last one gets what it can read, and no less than that.
+#[test]
+fn a_server_that_knows_no_terms_gets_the_end_of_a_session_without() {
+    let expire = |term| Op::ExpireSession { session: SessionId(6), owner: Owner(5), term };
+    let attach = |former| Op::AttachSession { timeout_ms: 4001, former };
+    let said = |former, term| entry(vec![attach(former), expire(term)]).0.freeze();
+    let new = said(Former::Unknown, Some(7));
+    assert_eq!(*readable_by(4, &new), new);
+    assert_eq!(*readable_by(3, &new), said(Former::Unknown, None));
+    for version in [1, 2] {
+        assert_eq!(*readable_by(version, &new), said(Former::Anybody, None));
+    }
 }
 
 #[test]

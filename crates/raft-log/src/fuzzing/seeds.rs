@@ -171,7 +171,8 @@ fn every_op() -> Vec<Op<'static>> {
         Op::SetAcl { path: Some("/a"), acl: acl(), version: 0 },
         Op::Reap { path: "/gone" },
         Op::Reconfig { refused: Some(Reject::NewConfigNoQuorum), before: Zxid(7) },
-        Op::ExpireSession { session: SessionId(-5), owner: Owner(6) },
+        Op::ExpireSession { session: SessionId(-5), owner: Owner(6), term: None },
+        Op::ExpireSession { session: SessionId(-5), owner: Owner(6), term: Some(7) },
         Op::CloseSession,
     ]
 }

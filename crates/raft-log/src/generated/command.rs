@@ -381,7 +381,7 @@ impl<'a> Record<'a> for AttachSession {
     }
 }
 
-/// 11: end a session that fell silent. (10, closing, has no record.)
+/// 11: end a session that fell silent. See 15. (10, closing, has no record.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ExpireSession {
     /// Which.
@@ -471,6 +471,34 @@ impl<'a> Record<'a> for MoveSession {
             run.int(self.timeout);
             run.boolean(self.known);
             run.long(self.former);
+        });
+    }
+}
+
+/// 15: end a session that fell silent, if the leader who says so leads still.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ExpireInTerm {
+    /// Which.
+    pub session: i64,
+    /// Its owner when that was decided.
+    pub owner: i64,
+    /// The term in which that was decided.
+    pub term: i64,
+}
+
+impl<'a> Record<'a> for ExpireInTerm {
+    const BYTES_MIN: usize = 24;
+    fn decode(input: Input<'a>) -> Decoded<'a, Self> {
+        let (input, session) = jute::long("session", input)?;
+        let (input, owner) = jute::long("owner", input)?;
+        let (input, term) = jute::long("term", input)?;
+        Ok((input, Self { session, owner, term }))
+    }
+    fn encode(&self, out: &mut BytesMut) {
+        jute::put_fixed::<24>(out, |run| {
+            run.long(self.session);
+            run.long(self.owner);
+            run.long(self.term);
         });
     }
 }

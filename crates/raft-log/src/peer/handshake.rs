@@ -22,7 +22,7 @@ use crate::{
 /// What connections begin with.
 pub(crate) const MAGIC: &[u8; 8] = b"rookery\n";
 /// The versions of the protocol that are spoken. Of those that both sides speak it is the newest.
-pub(crate) const VERSIONS: RangeInclusive<i32> = 1..=3;
+pub(crate) const VERSIONS: RangeInclusive<i32> = 1..=4;
 /// How long the other side may take to say who it is.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(3);
 
@@ -365,7 +365,7 @@ mod tests {
 
     #[test]
     fn the_newest_version_that_both_speak_is_chosen() {
-        for (theirs, chosen) in [(1..=1, 1), (1..=2, 2), (1..=3, 3), (3..=3, 3), (2..=7, 3)] {
+        for (theirs, chosen) in [(1..=1, 1), (1..=2, 2), (1..=3, 3), (4..=4, 4), (2..=7, 4)] {
             let examined = examine(SECOND, &hello(theirs.clone()));
             assert_eq!(examined, Ok((FIRST, Lane::Control, chosen)), "{theirs:?}");
         }
@@ -376,7 +376,7 @@ mod tests {
         let error = examine(SECOND, &hello(7..=9)).unwrap_err();
         assert!(matches!(error, PeerError::WrongVersion(_)), "{error}");
         let text = error.to_string();
-        assert!(text.contains("7 to 9") && text.contains("speaks 1 to 3"), "{text}");
+        assert!(text.contains("7 to 9") && text.contains("speaks 1 to 4"), "{text}");
     }
 
     /// One who welcomes in a version that was not offered.
@@ -394,13 +394,13 @@ mod tests {
             reader.next().await.unwrap();
             writer.write(MAGIC).await.unwrap();
             let welcome =
-                wire::Welcome { version: 4, cluster: 9, node: 200, incarnation: 1, server: 2 };
+                wire::Welcome { version: 5, cluster: 9, node: 200, incarnation: 1, server: 2 };
             writer.record(Kind::Welcome, &welcome).await.unwrap();
         };
         let greeting = greet(connection, FIRST, Wanted::Node(200), Lane::Control);
         let (greeted, ()) = tokio::join!(greeting, odd);
         let error = greeted.map(drop).unwrap_err();
-        assert!(error.to_string().contains("chose version 4"), "{error}");
+        assert!(error.to_string().contains("chose version 5"), "{error}");
     }
 
     #[tokio::test]

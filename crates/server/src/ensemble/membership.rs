@@ -22,6 +22,7 @@ pub(crate) fn raft_config(
     raft_log::EnsembleConfig {
         servers: members.iter().map(server_spec).collect(),
         listen,
+        listen_attempts: config.listen_attempts,
         may_found,
         transport: Arc::new(Tcp),
     }

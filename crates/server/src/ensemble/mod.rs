@@ -20,7 +20,7 @@ mod serving;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -58,6 +58,9 @@ const CATCH_UP_MAX: Duration = Duration::from_secs(5);
 const HAND_OVER_KNOWN_MAX: Duration = Duration::from_secs(3);
 /// How often a server looks whether it is still in touch.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long ago a leader may have been in touch that is in touch: it hears from the others four
+/// times a second at least, and one time may be late.
+const TOUCH_TOLD_MAX: Duration = Duration::from_millis(750);
 /// How long a server that was removed still serves: who asked it for that gets the answer.
 const REMOVED_FOR: Duration = Duration::from_millis(500);
 /// Between two attempts to catch up.
@@ -82,9 +85,9 @@ pub(crate) struct Ensemble {
     log: Arc<RaftLog>,
     /// Which clients are served.
     serving: ServingCell,
-    /// Whether this server may start things by itself: it leads, has applied all that was
-    /// decided before, and has given every session a full timeout.
-    leading: AtomicBool,
+    /// The term in which this server may start things by itself, or 0: it leads, has applied all
+    /// that was decided before, and has given every session a full timeout.
+    leading: AtomicU64,
     /// Syncs that wait until this server has caught up.
     pub(crate) barriers: Barriers,
     figures: Figures,
@@ -100,7 +103,7 @@ impl Ensemble {
         Self {
             log,
             serving: ServingCell::default(),
-            leading: AtomicBool::new(false),
+            leading: AtomicU64::new(0),
             barriers: Barriers::default(),
             figures: Figures::new(),
             differs: watch::Sender::new(None),
@@ -134,12 +137,22 @@ impl Ensemble {
 
     /// Whether this server may expire sessions and reap znodes.
     pub(crate) fn is_leading(&self) -> bool {
-        self.leading.load(Ordering::Acquire)
+        self.leads_in().is_some()
+    }
+
+    /// The term in which this server may, if it may: another leader's sessions are not its to
+    /// judge, nor those of a term in which not every session has had a full timeout.
+    pub(crate) fn leads_in(&self) -> Option<u64> {
+        let status = self.log.status();
+        let status = status.borrow();
+        let leads =
+            status.role == Role::Leading && status.term == self.leading.load(Ordering::Acquire);
+        leads.then_some(status.term)
     }
 
     /// Starts nothing by itself any more.
     fn step_down(&self, service: &Service) {
-        self.leading.store(false, Ordering::Release);
+        self.leading.store(0, Ordering::Release);
         service.core.liveness.step_down();
     }
 
@@ -192,6 +205,12 @@ impl Ensemble {
         }
     }
 
+    /// Whether a leader was in touch with a quorum within the last tick, or about as lately as
+    /// can be told.
+    pub(crate) fn hears_others(&self, tick: Duration) -> bool {
+        !self.is_out_of_touch(tick.max(TOUCH_TOLD_MAX))
+    }
+
     fn is_out_of_touch(&self, patience: Duration) -> bool {
         self.log.contact_age().is_none_or(|age| age > patience)
     }
@@ -199,6 +218,19 @@ impl Ensemble {
     /// Waits until this server has all that was decided before now.
     async fn catch_up(&self) -> bool {
         matches!(timeout(CATCH_UP_MAX, self.log.read_barrier()).await, Ok(Ok(())))
+    }
+
+    /// The same for a server that serves, which it must not do longer than it is in touch.
+    async fn catch_up_in_touch(&self, patience: Duration) -> bool {
+        let out_of_touch = async {
+            while !self.is_out_of_touch(patience) {
+                sleep(LOOK_EVERY).await;
+            }
+        };
+        tokio::select! {
+            caught_up = self.catch_up() => caught_up,
+            () = out_of_touch => false,
+        }
     }
 }
 
@@ -230,7 +262,7 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
         while !ensemble.is_out_of_touch(patience)
             && removed.is_none_or(|since: Instant| since.elapsed() < REMOVED_FOR)
         {
-            follow_leadership(service, ensemble, &mut status).await;
+            follow_leadership(service, ensemble, &mut status, patience).await;
             let outside = ensemble.place() == Place::Outside;
             removed = outside.then(|| removed.unwrap_or_else(Instant::now));
         }
@@ -270,14 +302,17 @@ async fn follow_leadership(
     service: &Service,
     ensemble: &Ensemble,
     status: &mut watch::Receiver<Status>,
+    patience: Duration,
 ) {
-    let leads = status.borrow_and_update().role == Role::Leading;
-    if !leads {
+    let Status { role, term, .. } = *status.borrow_and_update();
+    if role != Role::Leading {
         ensemble.step_down(service);
-    } else if !ensemble.is_leading() && ensemble.catch_up().await {
+    } else if ensemble.leading.load(Ordering::Acquire) != term
+        && ensemble.catch_up_in_touch(patience).await
+    {
         let core = &service.core;
         core.liveness.restart(&core.read(), core.clock.monotonic_ms());
-        ensemble.leading.store(true, Ordering::Release);
+        ensemble.leading.store(term, Ordering::Release);
         tracing::info!("leading: every session has a full timeout");
     }
     // Whichever comes first; there is nothing to do about an error.

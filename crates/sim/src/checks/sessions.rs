@@ -1,5 +1,6 @@
 //! Sessions: ephemerals die with theirs and come not back, none expires while its client was
-//! heard within its timeout, and all do that were left behind. And none is taken from the
+//! heard within its timeout, whoever stands still meanwhile, and all do that were left behind. And
+//! none is taken from the
 //! connection that asked for it last: an attachment that got stuck at one server does not take
 //! it from another one that serves it by now.
 
@@ -19,6 +20,8 @@ const HEARD_MAX: usize = 64;
 /// What a decision may take until it is applied, and what the leader may know later than a
 /// server that heard a client, without faults.
 const LATE: Duration = Duration::from_millis(500);
+/// How long a server that stood still takes at the most to find the others again.
+const BACK_AFTER: Duration = Duration::from_secs(3);
 /// Silence that no session outlives, when there are no faults: the longest timeout, a tick, the
 /// decision; and the full timeout that a new leader gives.
 const SILENCE_MAX: Duration = Duration::from_secs(11);
@@ -30,6 +33,8 @@ pub struct Sessions {
     open: BTreeMap<SessionId, i32>,
     ended: BTreeSet<SessionId>,
     heard: BTreeMap<SessionId, VecDeque<Instant>>,
+    /// Servers that stood still, and since when they do not any more.
+    stood_still: BTreeMap<i64, Option<Instant>>,
     abandoned: BTreeMap<SessionId, Instant>,
     calm_since: Option<Instant>,
     /// In which order servers were asked for sessions by connections.
@@ -58,7 +63,22 @@ impl Sessions {
         SessionId(0x100 + self.last_id)
     }
 
-    pub(crate) fn heard(&mut self, session: SessionId) {
+    pub(crate) fn stands_still(&mut self, server: i64) {
+        self.stood_still.insert(server, None);
+    }
+
+    pub(crate) fn goes_on(&mut self, server: i64) {
+        if let Some(since) = self.stood_still.get_mut(&server) {
+            since.get_or_insert_with(Instant::now);
+        }
+    }
+
+    pub(crate) fn heard(&mut self, session: SessionId, server: i64) {
+        // What it hears before it has found the others may be known to nobody else.
+        let is_lost = |since: &Option<Instant>| since.is_none_or(|at| at.elapsed() < BACK_AFTER);
+        if self.stood_still.get(&server).is_some_and(is_lost) {
+            return;
+        }
         let heard = self.heard.entry(session).or_default();
         heard.push_back(Instant::now());
         if heard.len() > HEARD_MAX {
@@ -151,7 +171,7 @@ impl Sessions {
         Err((Check::Moves, what))
     }
 
-    /// Without faults a client that is heard keeps its session.
+    /// A client that is heard keeps its session, without faults but that a server stands still.
     fn was_silent(&self, session: SessionId, timeout_ms: i32) -> Result<(), (Check, String)> {
         let timeout = Duration::from_millis(u64::from(timeout_ms.unsigned_abs()));
         let now = Instant::now();
@@ -172,9 +192,12 @@ impl Sessions {
         }
     }
 
-    /// A session that was left behind long ago and is there still.
+    /// A session that was left behind long ago and is there still. When a leader stood still,
+    /// all have a full timeout anew.
     pub(crate) fn still_there(&self, is_open: impl Fn(SessionId) -> bool) -> Option<String> {
-        let calm = self.calm_since?.elapsed();
+        let went_on =
+            self.stood_still.values().map(|since| since.map_or(Duration::ZERO, |at| at.elapsed()));
+        let calm = went_on.fold(self.calm_since?.elapsed(), Duration::min);
         let old =
             self.abandoned.iter().filter(|(_, since)| since.elapsed().min(calm) > SILENCE_MAX);
         let mut open = old.filter(|(session, _)| is_open(**session));

@@ -73,12 +73,12 @@ impl Conversation {
         let mut input = BytesMut::new();
         loop {
             let phase = self.collect();
+            if self.link.is_dropped.load(Ordering::Relaxed) {
+                return;
+            }
             let waits = self.take(&mut input, phase);
             if self.link.lane.lock().phase() != phase {
                 continue;
-            }
-            if self.link.is_dropped.load(Ordering::Relaxed) {
-                return;
             }
             if self.out.is_empty() && (self.is_finished || phase == Phase::Closing) {
                 let _ = connection.writer.shutdown().await;
@@ -108,7 +108,7 @@ impl Conversation {
             state.session(session).is_some_and(|record| record.owner == self.link.owner)
         });
         if is_held {
-            self.up.history.heard(session);
+            self.up.history.heard(session, self.up.server);
         }
     }
 
@@ -266,8 +266,11 @@ impl Conversation {
         drop(lane);
         let core = &self.up.core;
         let (state, mut watches) = (core.state(), core.watches());
-        // Events of what this state shows leave before the answers that show it.
-        self.link.lane.lock().collect(&mut self.out);
+        // Events of what this state shows leave before the answers that show it; a state that came
+        // whole brings none, and is shown to nobody who was here before.
+        if self.link.lane.lock().collect(&mut self.out).phase == Phase::Closing {
+            return;
+        }
         let asker = Asker { session: *self.link.session.lock(), identities: &identities };
         let mut reader = Reader {
             state: &state,

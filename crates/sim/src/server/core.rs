@@ -58,7 +58,9 @@ impl Link {
         WatcherId(self.owner.0)
     }
 
+    /// From here on nothing is answered and no event is told.
     pub(crate) fn drop_silently(&self) {
+        self.lane.lock().close();
         self.is_dropped.store(true, Ordering::Relaxed);
         self.bell.notify_one();
     }
@@ -296,12 +298,13 @@ impl Machine for Core {
             let own = loaded.last_sequence(self.origin.node);
             let own = own.filter(|(origin, _)| *origin == self.origin);
             let own = own.map_or(0, |(_, sequence)| sequence);
+            let mut present = self.state.lock();
+            self.drop_all();
+            *present = loaded;
             self.own.store(own, Ordering::Relaxed);
             // What became of those up to there is not known here.
             self.awaiting.lock().retain(|one| one.sequence > own);
             self.attaching().applied_upto(own);
-            *self.state.lock() = loaded;
-            self.drop_all();
         }
         Ok(self.own.load(Ordering::Relaxed))
     }

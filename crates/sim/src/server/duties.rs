@@ -6,8 +6,9 @@ use std::{
     time::Duration,
 };
 
-use raft_log::{FromPeer, PeerMessage, Role};
-use tokio::time::{interval, sleep, timeout};
+use raft_log::{FromPeer, PeerMessage, Role, Status};
+use session::{Sight, Vigil};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tree::{Command, CommandFlags, Op, Owner, SessionId};
 
 use super::{TICK_MS, TIMEOUT_MIN_MS, Up};
@@ -25,6 +26,41 @@ impl Up {
         self.log.contact_age().is_none_or(|age| age > patience)
     }
 
+    /// Whether what others hear comes to this server, which leads them.
+    fn hears_others(&self) -> bool {
+        self.log.contact_age().is_some_and(|age| age < Duration::from_millis(TICK_MS))
+    }
+
+    /// Gives every session a full timeout.
+    fn begin_anew(&self) {
+        let state = self.core.state();
+        let sessions = state.sessions().map(|(id, session)| (id, session.timeout_ms));
+        self.core.expiry.lock().restart(self.core.clock.monotonic_ms(), sessions);
+    }
+
+    /// Proposes the end of those who were silent for their whole timeout by `now_ms`.
+    fn expire(&self, term: u64, now_ms: u64) {
+        let core = &self.core;
+        // What other servers heard comes up to a quarter of a tick later.
+        let now_ms = now_ms.saturating_sub(TICK_MS / 2);
+        let expired =
+            core.expiry.lock().poll_expired(now_ms, &mut |session| core.heard_ms(session));
+        for session in expired {
+            let owner = core.look(|state| state.session(session).map(|record| record.owner));
+            let Some(owner) = owner else { continue };
+            let command = Command {
+                session: SessionId::NONE,
+                owner: Owner(0),
+                xid: 0,
+                flags: CommandFlags::default(),
+                identities: Vec::new(),
+                op: Op::ExpireSession { session, owner, term: Some(term) },
+            };
+            // If there is no room it comes up again.
+            let _ = self.propose(&command, None);
+        }
+    }
+
     /// Waits until this server has all that was decided before now.
     pub(super) async fn catch_up(&self) -> bool {
         matches!(timeout(CATCH_UP_MAX, self.log.read_barrier()).await, Ok(Ok(())))
@@ -38,8 +74,17 @@ impl Up {
         own.is_some_and(|own| own.voting || !own.server.votes)
     }
 
+    /// The term in which it may start things by itself, if it may.
+    fn leads_in(&self) -> Option<u64> {
+        let status = self.log.status();
+        let status = status.borrow();
+        let leads =
+            status.role == Role::Leading && status.term == self.leading.load(Ordering::Relaxed);
+        leads.then_some(status.term)
+    }
+
     fn step_down(&self) {
-        self.is_leading.store(false, Ordering::Relaxed);
+        self.leading.store(0, Ordering::Relaxed);
         self.core.expiry.lock().step_down();
     }
 
@@ -63,16 +108,12 @@ pub(super) async fn follow(up: Arc<Up>) {
         up.get_in_touch().await;
         up.is_serving.store(true, Ordering::Relaxed);
         while !up.is_out_of_touch() {
-            let leads = status.borrow_and_update().role == Role::Leading;
-            if !leads {
+            let Status { role, term, .. } = *status.borrow_and_update();
+            if role != Role::Leading {
                 up.step_down();
-            } else if !up.is_leading() && up.catch_up().await {
-                let core = &up.core;
-                let state = core.state();
-                let sessions = state.sessions().map(|(id, session)| (id, session.timeout_ms));
-                core.expiry.lock().restart(core.clock.monotonic_ms(), sessions);
-                drop(state);
-                up.is_leading.store(true, Ordering::Relaxed);
+            } else if up.leading.load(Ordering::Relaxed) != term && up.catch_up().await {
+                up.begin_anew();
+                up.leading.store(term, Ordering::Relaxed);
             }
             // Whichever comes first.
             let _ = timeout(LOOK_EVERY, status.changed()).await;
@@ -86,26 +127,17 @@ pub(super) async fn follow(up: Arc<Up>) {
 /// Proposes the end of silent sessions, once a tick.
 pub(super) async fn expire_sessions(up: Arc<Up>) {
     let mut tick = interval(Duration::from_millis(TICK_MS));
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let core = &up.core;
+    let mut vigil = Vigil::new(TICK_MS, core.clock.monotonic_ms());
     loop {
         tick.tick().await;
-        let core = &up.core;
-        // What other servers heard comes up to a quarter of a tick later.
-        let now_ms = core.clock.monotonic_ms().saturating_sub(TICK_MS / 2);
-        let expired =
-            core.expiry.lock().poll_expired(now_ms, &mut |session| core.heard_ms(session));
-        for session in expired {
-            let owner = core.look(|state| state.session(session).map(|record| record.owner));
-            let Some(owner) = owner else { continue };
-            let command = Command {
-                session: SessionId::NONE,
-                owner: Owner(0),
-                xid: 0,
-                flags: CommandFlags::default(),
-                identities: Vec::new(),
-                op: Op::ExpireSession { session, owner },
-            };
-            // If there is no room it comes up again.
-            let _ = up.propose(&command, None);
+        let term = up.leads_in();
+        let now_ms = core.clock.monotonic_ms();
+        match (term, vigil.look(now_ms, term.is_none() || up.hears_others())) {
+            (Some(term), Sight::Until { now_ms }) => up.expire(term, now_ms),
+            (Some(_), Sight::Again) => up.begin_anew(),
+            (Some(_), Sight::Blind) | (None, _) => {}
         }
     }
 }
@@ -118,7 +150,7 @@ pub(super) async fn report_heard(up: Arc<Up>) {
         tick.tick().await;
         let now_ms = up.core.clock.monotonic_ms();
         let heard = up.core.heard_since(reported_ms);
-        let needless = heard.is_empty() || up.is_leading();
+        let needless = heard.is_empty() || up.leads_in().is_some();
         if needless || up.log.tell_leader(&PeerMessage::SessionsHeard(heard)) {
             reported_ms = now_ms;
         }

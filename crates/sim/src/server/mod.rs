@@ -12,7 +12,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use raft_log::{Busy, RaftLog, transport};
+use raft_log::{Busy, RaftLog, Standstill, transport};
 use tokio::{sync::mpsc, task::JoinSet};
 use tree::{Command, Owner};
 
@@ -43,22 +43,24 @@ pub struct Up {
     pub core: Arc<Core>,
     /// Whether clients are served.
     is_serving: AtomicBool,
-    /// Whether it starts things by itself.
-    is_leading: AtomicBool,
+    /// The term in which it starts things by itself, or 0.
+    leading: AtomicU64,
     next_owner: AtomicU64,
     history: Arc<History>,
+    standstill: Standstill,
     tasks: Mutex<JoinSet<()>>,
 }
 
 impl Up {
-    /// Lets a server work whose log runs. `life` is a number that no other start of any server
-    /// has.
+    /// Lets a server work whose log runs, and stands still when `standstill` says so. `life` is
+    /// a number that no other start of any server has.
     pub fn start(
         server: i64,
         life: u64,
         log: RaftLog,
         core: Arc<Core>,
         history: Arc<History>,
+        standstill: Standstill,
         clients: mpsc::UnboundedReceiver<transport::Connection>,
     ) -> Arc<Self> {
         let up = Arc::new(Self {
@@ -66,9 +68,10 @@ impl Up {
             log,
             core,
             is_serving: AtomicBool::new(false),
-            is_leading: AtomicBool::new(false),
+            leading: AtomicU64::new(0),
             next_owner: AtomicU64::new((life << 32) | 1),
             history,
+            standstill,
             tasks: Mutex::default(),
         });
         up.spawn(duties::follow(Arc::clone(&up)));
@@ -80,7 +83,20 @@ impl Up {
     }
 
     fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tasks.lock().spawn(task);
+        let standstill = self.standstill.clone();
+        self.tasks.lock().spawn(async move { standstill.with(task).await });
+    }
+
+    /// Stops its process where it is.
+    pub fn stand_still(&self) {
+        self.history.stands_still(self.server);
+        self.standstill.begin();
+    }
+
+    /// Lets its process go on; nothing happens if it does not stand still.
+    pub fn go_on(&self) {
+        self.history.goes_on(self.server);
+        self.standstill.end();
     }
 
     /// Ends all tasks but the log's.
@@ -90,10 +106,6 @@ impl Up {
 
     fn is_serving(&self) -> bool {
         self.is_serving.load(Ordering::Relaxed)
-    }
-
-    fn is_leading(&self) -> bool {
-        self.is_leading.load(Ordering::Relaxed)
     }
 
     fn draw_owner(&self) -> Owner {

@@ -89,8 +89,8 @@ impl State {
                 self.attach_session(request, *timeout_ms, *former)
             }
             Op::CloseSession => self.close_session(request, changes),
-            Op::ExpireSession { session, owner } => {
-                self.expire_session(request, *session, *owner, changes)
+            Op::ExpireSession { session, owner, term } => {
+                self.expire_session(request, (*session, *owner), *term, changes)
             }
             Op::Reconfig { refused, before } => self.reconfig(request, *refused, *before, changes),
             Op::Reap { path } => self.reap(request, path, changes),

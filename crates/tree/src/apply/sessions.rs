@@ -56,14 +56,19 @@ impl State {
         self.end_session(request, request.session, request.owner, changes)
     }
 
-    /// The session is spared if another connection took it over after the leader decided.
+    /// The session is spared if another connection took it over after the leader decided, or if
+    /// that one leads no more: what a former leader did not hear, because it stood still or was
+    /// cut off, is known to the present one, and the former one's word may come late.
     pub(super) fn expire_session(
         &mut self,
         request: &Request<'_>,
-        session: SessionId,
-        owner: Owner,
+        (session, owner): (SessionId, Owner),
+        judged_in: Option<u64>,
         changes: &mut Changes,
     ) -> Result<Reply, Reject> {
+        if judged_in.is_some_and(|term| term != self.term) {
+            return Err(Reject::SessionMoved);
+        }
         self.end_session(request, session, owner, changes)
     }
 

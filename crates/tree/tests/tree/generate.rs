@@ -44,9 +44,9 @@ fn command(path: impl Strategy<Value = String> + Clone + 'static) -> impl Strate
         1 => (1000..4000).prop_map(|timeout| format!("attach {timeout}")),
         1 => (1..4).prop_map(|owner| format!("attach 1000 from={owner}")),
         1 => Just("close".to_owned()),
-        1 => select(&SESSIONS[..]).prop_map(|who| {
-            let who = &who[1..];
-            format!("expire {}", if who.contains('.') { who.to_owned() } else { format!("{who}.1") })
+        1 => (select(&SESSIONS[..]), select(&["", " 0", " 1"][..])).prop_map(|(who, term)| {
+            let owner = if who.contains('.') { "" } else { ".1" };
+            format!("expire {}{owner}{term}", &who[1..])
         }),
     ];
     (select(&SESSIONS[..]), op).prop_map(|(session, op)| format!("{session} {op}"))

@@ -95,7 +95,9 @@ impl Model {
                 Ok(Reply::Attached { timeout_ms: *timeout_ms })
             }
             Op::CloseSession => self.close(session, owner),
-            Op::ExpireSession { session, owner } => self.close(*session, *owner),
+            // The model's state is in no term.
+            Op::ExpireSession { term: Some(1..), .. } => Err(Reject::SessionMoved),
+            Op::ExpireSession { session, owner, .. } => self.close(*session, *owner),
             Op::Reap { path } => self.reap(path),
             Op::Reconfig { .. } => unreachable!("the model knows no members"),
             Op::Reject(reject) => Err(*reject),

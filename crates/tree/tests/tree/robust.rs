@@ -94,7 +94,11 @@ fn op(wild: &Wild, nested: bool) -> Op<'_> {
             },
         },
         10 => Op::CloseSession,
-        11 => Op::ExpireSession { session: SessionId(wild.session), owner: Owner(1) },
+        11 => Op::ExpireSession {
+            session: SessionId(wild.session),
+            owner: Owner(1),
+            term: u64::try_from(wild.number % 3).ok(),
+        },
         12 => Op::Reconfig { refused: None, before: Zxid(i64::from(wild.number % 3)) },
         _ => Op::Reap { path },
     }

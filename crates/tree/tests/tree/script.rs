@@ -8,7 +8,8 @@
 //!   `scheme:id:perms`, comma-separated, `none` or `null`; DATA `-` is null;
 //! - `delete PATH [VERSION]`, `set PATH DATA [VERSION]`, `setacl PATH LIST [VERSION]`,
 //!   `check PATH VERSION`, `multi OP ; OP ; ..`, `reject`;
-//! - `open MS`, `attach MS [from=OWNER|from=unknown]`, `close`, `expire SESSION.OWNER`, `reap PATH`;
+//! - `open MS`, `attach MS [from=OWNER|from=unknown]`, `close`,
+//!   `expire SESSION.OWNER [TERM]`, `reap PATH`;
 //! - `members SERVER..`, what the log says of them; `reconfig VERSION [refused]`, the version
 //!   that the configuration had in decimal digits;
 //! - `get`, `stat`, `ls`, `getacl`, `count` with a PATH (`""` is the empty path), and
@@ -174,7 +175,11 @@ fn parse_op<'a>(words: &[&'a str]) -> Op<'a> {
         ["close"] => Op::CloseSession,
         ["expire", who] => {
             let (session, owner) = parse_session(who);
-            Op::ExpireSession { session, owner }
+            Op::ExpireSession { session, owner, term: None }
+        }
+        ["expire", who, term] => {
+            let (session, owner) = parse_session(who);
+            Op::ExpireSession { session, owner, term: Some(number(term)) }
         }
         ["reap", path] => Op::Reap { path },
         ["reconfig", before] => Op::Reconfig { refused: None, before: Zxid(number(before)) },
