@@ -117,7 +117,8 @@ pub trait LogDisk: Send + Sync + 'static {
     }
 
     /// Reads the entries from `start` up to but not including `end`. Stops early, but not
-    /// before the first entry, once `bytes_max` were read.
+    /// before the first entry, before an entry whose payload would make it more than
+    /// `bytes_max`: what is read goes into one message to a follower.
     ///
     /// # Errors
     /// When an entry in the range is missing or damaged.

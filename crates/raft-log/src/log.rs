@@ -127,7 +127,7 @@ impl Log {
     }
 
     /// The entries from `start` up to but not including `end`, at least one if there is
-    /// one, and not many more bytes than `bytes_max`.
+    /// one, and more of them only up to `bytes_max`: they go into one message to a follower.
     fn read(&self, start: u64, end: u64, bytes_max: usize) -> io::Result<Vec<Entry>> {
         let in_memory_from = {
             let state = self.shared.state.read();
@@ -151,10 +151,10 @@ impl State {
         let mut bytes = 0;
         let mut copied = Vec::new();
         for entry in self.tail.iter().skip(skip).take_while(|entry| entry.log_id.index < end) {
-            if bytes >= bytes_max {
+            bytes += entry_bytes(entry);
+            if bytes > bytes_max && !copied.is_empty() {
                 break;
             }
-            bytes += entry_bytes(entry);
             copied.push(entry.clone());
         }
         copied

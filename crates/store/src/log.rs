@@ -423,10 +423,10 @@ impl LogDisk for RocksLog {
             };
             let entry = decode_entry(index, &key, &sealed).map_err(io::Error::other)?;
             bytes += entry.payload.len();
-            found.push(entry);
-            if bytes >= bytes_max {
+            if bytes > bytes_max && !found.is_empty() {
                 break;
             }
+            found.push(entry);
         }
         Ok(found)
     }

@@ -76,10 +76,10 @@ impl LogDisk for MemLog {
             let entry =
                 entry.ok_or_else(|| io::Error::other(format!("log entry {index} is missing")))?;
             bytes += entry.payload.len();
-            found.push(entry.clone());
-            if bytes >= bytes_max {
+            if bytes > bytes_max && !found.is_empty() {
                 break;
             }
+            found.push(entry.clone());
         }
         Ok(found)
     }

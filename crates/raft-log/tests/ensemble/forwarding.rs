@@ -146,3 +146,34 @@ async fn the_leader_hears_what_every_server_tells() {
     assert_eq!(heard, FromPeer { node, server_id: leader, message });
     ensemble.stop_all().await;
 }
+
+/// Both together are more than a message to a follower holds. They were once one entry, which
+/// went nowhere, and nothing behind it.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_of_the_largest_writes_at_once_are_replicated() {
+    const LARGEST: usize = 32 << 20;
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let follower = (1..=3).find(|server| *server != leader).unwrap();
+    // What comes while as many entries are on their way as may be goes into one.
+    for other in (1..=3).filter(|other| *other != leader) {
+        ensemble.net.cut_one_way(leader, other);
+    }
+    for first in 0..4 {
+        ensemble.node(leader).create_large(&format!("/first-{first}"), 300_000).await;
+    }
+    ensemble.node(leader).create_large("/own", LARGEST).await;
+    ensemble.node(follower).create_large("/forwarded", LARGEST).await;
+    until("it is forwarded", || ensemble.net.sent(follower, leader) >= LARGEST).await;
+    ensemble.net.mend();
+    until("all are applied", || {
+        let has_all = |tree: &crate::support::Tree| {
+            ["/first-3", "/own", "/forwarded"].iter().all(|path| tree.version(path) == 0)
+        };
+        ensemble.nodes.values().all(|node| has_all(&node.tree))
+    })
+    .await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}

@@ -21,6 +21,10 @@ pub(crate) struct Net(Mutex<Links>);
 struct Links {
     servers: HashMap<String, i64>,
     cut: HashSet<(i64, i64)>,
+    /// Over these links nothing new is dialled; connections that were made go on.
+    closed: HashSet<(i64, i64)>,
+    /// Bytes that a server has sent to another one, on connections that it has dialled.
+    sent: HashMap<(i64, i64), usize>,
     /// Bytes that a server may still send before it is cut off from this one.
     budgets: HashMap<(i64, i64), usize>,
     waiting: Vec<Waker>,
@@ -49,9 +53,26 @@ impl Net {
         self.0.lock().unwrap().cut.insert((from, to));
     }
 
+    /// Mends what was cut one way.
+    pub(crate) fn mend_one_way(&self, from: i64, to: i64) {
+        let mut links = self.0.lock().unwrap();
+        links.cut.remove(&(from, to));
+        links.waiting.drain(..).for_each(Waker::wake);
+    }
+
+    /// From now on one server makes no more connections to another; those there are go on.
+    pub(crate) fn dial_no_more(&self, from: i64, to: i64) {
+        self.0.lock().unwrap().closed.insert((from, to));
+    }
+
     /// After so many bytes from one server to another, the two are cut off.
     pub(crate) fn cut_after(&self, from: i64, to: i64, bytes: usize) {
         self.0.lock().unwrap().budgets.insert((from, to), bytes);
+    }
+
+    /// How many bytes a server has sent to another one, on connections that it has dialled.
+    pub(crate) fn sent(&self, from: i64, to: i64) -> usize {
+        self.0.lock().unwrap().sent.get(&(from, to)).copied().unwrap_or(0)
     }
 
     pub(crate) fn is_cut(&self, from: i64, to: i64) -> bool {
@@ -61,6 +82,7 @@ impl Net {
     pub(crate) fn mend(&self) {
         let mut links = self.0.lock().unwrap();
         links.cut.clear();
+        links.closed.clear();
         links.budgets.clear();
         links.waiting.drain(..).for_each(Waker::wake);
     }
@@ -77,6 +99,7 @@ impl Net {
 
     fn spend(&self, (from, to): (i64, i64), bytes: usize) {
         let mut links = self.0.lock().unwrap();
+        *links.sent.entry((from, to)).or_default() += bytes;
         let Some(left) = links.budgets.get_mut(&(from, to)) else { return };
         *left = left.saturating_sub(bytes);
         if *left == 0 {
@@ -96,8 +119,14 @@ struct Via {
 impl Transport for Via {
     fn dial<'f>(&'f self, address: &'f str) -> BoxFuture<'f, io::Result<Connection>> {
         Box::pin(async move {
-            let to = self.net.0.lock().unwrap().servers.get(address).copied().unwrap_or(-1);
-            let link = (self.own, to);
+            let link = {
+                let links = self.net.0.lock().unwrap();
+                let to = links.servers.get(address).copied().unwrap_or(-1);
+                if links.closed.contains(&(self.own, to)) {
+                    return Err(io::ErrorKind::ConnectionRefused.into());
+                }
+                (self.own, to)
+            };
             let whole = std::future::poll_fn(|context| self.net.poll_whole(link, context));
             let whole = tokio::time::timeout(Duration::from_secs(3), whole).await;
             whole.map_err(|_| io::ErrorKind::TimedOut)?;
