@@ -281,14 +281,15 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
             .iter()
             .map(|(node, member)| (*node, Member { hidden: true, ..member.clone() }));
         change(shared, ChangeMembers::AddNodes(hidden.collect())).await?;
-        let ready = |node| has_caught_up(shared, node);
-        if !plan.caught_up(shared).await || plan.wait_for_quorum(shared, ready).await.is_err() {
-            let gone = plan.add.iter().map(|(node, _)| *node).collect();
-            change(shared, ChangeMembers::RemoveNodes(gone)).await?;
-            return Err(ChangeError::NoQuorum);
-        }
     }
-    change(shared, plan.joint(shared)).await
+    if let Some(joint) = plan.joint_when_caught_up(shared).await {
+        return change(shared, joint).await;
+    }
+    if !plan.add.is_empty() {
+        let gone = plan.add.iter().map(|(node, _)| *node).collect();
+        change(shared, ChangeMembers::RemoveNodes(gone)).await?;
+    }
+    Err(ChangeError::NoQuorum)
 }
 
 /// A leader that is to vote no more lets one of those lead that will.

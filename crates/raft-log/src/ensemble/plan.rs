@@ -152,9 +152,23 @@ impl Plan {
         Ok(())
     }
 
+    /// The change itself, once enough of the new servers have caught up; none if they do not.
+    pub(super) async fn joint_when_caught_up(
+        &self,
+        shared: &Shared,
+    ) -> Option<ChangeMembers<u64, Member>> {
+        if !self.add.is_empty() {
+            let ready = |node| has_caught_up(shared, node);
+            if !self.caught_up(shared).await || self.wait_for_quorum(shared, ready).await.is_err() {
+                return None;
+            }
+        }
+        self.joint(shared)
+    }
+
     /// Waits until the new servers that are there have caught up: all of them for a while,
     /// then enough of them; false when those make no progress, or this server leads no more.
-    pub(super) async fn caught_up(&self, shared: &Shared) -> bool {
+    async fn caught_up(&self, shared: &Shared) -> bool {
         let begun = Instant::now();
         let (mut furthest, mut since) = (BTreeMap::new(), begun);
         loop {
@@ -186,17 +200,22 @@ impl Plan {
     }
 
     /// The change itself. Who is to vote and has not caught up is left to the leader, who
-    /// looks for such members all the time.
-    pub(super) fn joint(&self, shared: &Shared) -> ChangeMembers<u64, Member> {
+    /// looks for such members all the time; none if fewer than a quorum of those that are to
+    /// vote would do so at once: what few of them have is not safe.
+    fn joint(&self, shared: &Shared) -> Option<ChangeMembers<u64, Member>> {
         let voting: BTreeSet<u64> = shared.membership().membership().voter_ids().collect();
         let ready = |node: &u64| is_ready(shared, *node);
-        let promote = self.voters.difference(&voting).copied().filter(ready).collect();
+        let promote: BTreeSet<u64> =
+            self.voters.difference(&voting).copied().filter(ready).collect();
+        let votes_at_once = voting.intersection(&self.voters).count() + promote.len();
         let demote = voting.difference(&self.voters).copied().collect();
-        ChangeMembers::Batch(vec![
-            ChangeMembers::SetNodes(self.set.iter().cloned().collect()),
-            ChangeMembers::AddVoterIds(promote),
-            ChangeMembers::RemoveVoters(demote),
-        ])
+        (votes_at_once > self.voters.len() / 2).then(|| {
+            ChangeMembers::Batch(vec![
+                ChangeMembers::SetNodes(self.set.iter().cloned().collect()),
+                ChangeMembers::AddVoterIds(promote),
+                ChangeMembers::RemoveVoters(demote),
+            ])
+        })
     }
 }
 

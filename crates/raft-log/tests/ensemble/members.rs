@@ -1,5 +1,7 @@
 //! Servers that come, go, change their role, or come back with an empty disk.
 
+use std::pin::pin;
+
 use raft_log::{ChangeError, MemberChange, Members, Role, ServerSpec};
 
 use crate::support::{Ensemble, free_address, until};
@@ -240,6 +242,49 @@ async fn a_server_that_has_just_died_does_not_count_for_a_change() {
     after.sort_unstable();
     until("the new one votes", || roles(&members(&ensemble, leader)) == (after.clone(), vec![]))
         .await;
+    ensemble.stop_all().await;
+}
+
+/// The leader alone would have voted, and one disk have been enough for an acknowledgement.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_server_that_dies_once_it_has_caught_up_does_not_count_for_a_change() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let before = roles(&members(&ensemble, leader));
+    ensemble.node(leader).create("/a").await;
+    for server_id in [4, 5] {
+        let address = free_address().await;
+        ensemble.add(server_id, address.clone(), address);
+        // It can ask to be taken in, and does not get the log.
+        ensemble.net.cut_one_way(leader, server_id);
+        ensemble.start(server_id).await;
+    }
+    let change = MemberChange {
+        put: ensemble.specs[3..].to_vec(),
+        remove: (1..=3).filter(|server| *server != leader).collect(),
+        ..MemberChange::default()
+    };
+    // Those that have not asked yet would be awaited under another node id.
+    let both_are_waited_for = || {
+        let nodes: Vec<u64> =
+            members(&ensemble, leader).members.iter().map(|member| member.node).collect();
+        [4, 5].iter().all(|server| nodes.contains(&ensemble.disks[server].node))
+    };
+    let refused = loop {
+        let mut changing = pin!(ensemble.node(leader).log.change_members(change.clone()));
+        tokio::select! {
+            outcome = &mut changing => assert_eq!(outcome, Err(ChangeError::NoQuorum), "too early"),
+            () = until("both are waited for", both_are_waited_for) => {
+                ensemble.net.mend_one_way(leader, 4);
+                until("it has the log", || ensemble.node(4).tree.version("/a") == 0).await;
+                ensemble.node(4).log.kill().await;
+                break changing.await;
+            }
+        }
+    };
+    assert_eq!(refused, Err(ChangeError::NoQuorum));
+    assert_eq!(roles(&members(&ensemble, leader)), before);
     ensemble.stop_all().await;
 }
 
