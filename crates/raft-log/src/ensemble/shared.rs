@@ -233,9 +233,12 @@ impl Shared {
         (!self.offers.is_empty() || self.proposer.has_waiting()) && self.log.last().as_ref() == last
     }
 
-    /// How long ago a quorum answered this leader, in milliseconds.
+    /// How long ago a quorum answered this leader, in milliseconds. One that was not answered
+    /// yet, and may never be, was in touch with a quorum when a former leader was.
     pub(crate) fn quorum_age_ms(&self) -> u64 {
-        self.quorum_age().map_or(0, |age| u64::try_from(age.as_millis()).unwrap_or(u64::MAX))
+        let age = self.quorum_age().or_else(|| self.contact.age());
+        let age = age.unwrap_or_else(|| self.started.elapsed());
+        u64::try_from(age.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// How long ago a quorum answered this leader; none when it does not lead or was not

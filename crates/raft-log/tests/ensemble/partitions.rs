@@ -72,3 +72,38 @@ async fn a_follower_that_is_cut_off_disturbs_nobody_when_it_comes_back() {
     ensemble.until_equal().await;
     ensemble.stop_all().await;
 }
+
+/// It once said "just now" until somebody answered it: whoever could hear it, and not the
+/// others, would have served for as long as that lasted.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_no_quorum_has_answered_does_not_say_that_it_is_in_touch() {
+    let mut ensemble = Ensemble::new(4).await;
+    ensemble.specs[3].votes = false;
+    ensemble.start_all().await;
+    let former = ensemble.until_led().await;
+    ensemble.node(former).create("/a").await;
+    until("created", || ensemble.nodes.values().all(|node| node.tree.version("/a") == 0)).await;
+    let voters: Vec<i64> = (1..=3).filter(|server| *server != former).collect();
+    // Votes go over connections that are there; what a leader sends needs new ones.
+    for voter in &voters {
+        ensemble.node(*voter).log.report().await.expect("it asks the others");
+    }
+    for (from, to) in [(voters[0], voters[1]), (voters[1], voters[0])] {
+        ensemble.net.dial_no_more(from, to);
+    }
+    ensemble.kill(former).await;
+    let led_by = || {
+        let status = ensemble.node(4).log.status().borrow().clone();
+        status.leader.map(|leader| leader.server_id)
+    };
+    until("the observer hears the next leader", || {
+        led_by().is_some_and(|leader| voters.contains(&leader))
+    })
+    .await;
+    let age = || ensemble.node(4).log.contact_age();
+    let long = Duration::from_secs(4);
+    until("it knows of no quorum", || age().is_none_or(|age| age > long)).await;
+    ensemble.net.mend();
+    until("in touch again", || age().is_some_and(|age| age < Duration::from_secs(1))).await;
+    ensemble.stop_all().await;
+}
