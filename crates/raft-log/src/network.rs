@@ -18,7 +18,7 @@ use openraft::{
 
 use tokio::{
     task::JoinHandle,
-    time::{Duration, Instant, sleep_until},
+    time::{Duration, Instant, sleep, sleep_until},
 };
 
 use crate::{
@@ -38,6 +38,8 @@ use crate::{
 
 /// Between two attempts to make an append lane.
 const REDIAL_PAUSE: Duration = Duration::from_millis(100);
+/// Between two attempts to reach a member that needs a checkpoint.
+const CHECKPOINT_REDIAL_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the ways to the members.
 #[derive(Clone)]
@@ -49,7 +51,15 @@ impl RaftNetworkFactory<Types> for Network {
     async fn new_client(&mut self, target: u64, member: &Member) -> Way {
         let shared = Arc::clone(&self.0);
         let member = member.clone();
-        Way { shared, target, member, appends: None, dialling: None, not_before: None }
+        Way {
+            shared,
+            target,
+            member,
+            appends: None,
+            dialling: None,
+            not_before: None,
+            checkpoint_lane: None,
+        }
     }
 }
 
@@ -67,6 +77,8 @@ pub(crate) struct Way {
     /// When it may be made again, after it could not be. openraft's own pause between attempts
     /// ends with whatever there is to replicate.
     not_before: Option<Instant>,
+    /// A connection for a checkpoint, made while there was none to send.
+    checkpoint_lane: Option<Session>,
 }
 
 impl Drop for Way {
@@ -144,6 +156,47 @@ impl Way {
         }
         made
     }
+
+    async fn dial_checkpoint_lane(&self) -> Result<Session, PeerError> {
+        let links = &self.shared.links;
+        let wanted = Wanted::Node(self.target);
+        dial(links.transport(), &self.addresses(), links.own(), wanted, Lane::Checkpoint).await
+    }
+
+    /// Sends a checkpoint to a member that is there. Where it is not, waits until it is and
+    /// fails all the same: openraft has a newer one frozen for each attempt, and would do so
+    /// each second for a member that is away for days.
+    async fn send_checkpoint(
+        &mut self,
+        vote: Vote,
+        snapshot: alias::SnapshotOf<Types, CheckpointHandle>,
+    ) -> Result<SnapshotResponse<Types>, PeerError> {
+        let last = snapshot.meta.last_log_id.as_ref().map_or(0, |last| last.index);
+        let sending = self.shared.purging.hold(self.target, last);
+        let made = match self.checkpoint_lane.take() {
+            Some(lane) => Ok(lane),
+            None => self.dial_checkpoint_lane().await,
+        };
+        let lane = match made {
+            Ok(lane) => lane,
+            Err(error) => {
+                // Neither its files nor the log behind it are kept for who is away.
+                drop((snapshot, sending));
+                while self.checkpoint_lane.is_none() {
+                    sleep(CHECKPOINT_REDIAL_PAUSE).await;
+                    self.checkpoint_lane = self.dial_checkpoint_lane().await.ok();
+                }
+                return Err(error);
+            }
+        };
+        let sent = checkpoint_transfer::send(lane, vote, snapshot).await;
+        sent.inspect(|_| sending.arrived()).inspect_err(|error| {
+            tracing::warn!(
+                server = self.member.server_id, %error,
+                "sending the checkpoint broke off; it will go on from there"
+            );
+        })
+    }
 }
 
 impl RaftNetworkV2<Types> for Way {
@@ -205,23 +258,11 @@ impl RaftNetworkV2<Types> for Way {
         cancel: impl Future<Output = ReplicationClosed> + Send + 'static,
         _: RPCOption,
     ) -> Result<SnapshotResponse<Types>, StreamingError<Types>> {
-        let links = &self.shared.links;
-        let wanted = Wanted::Node(self.target);
-        let addresses = self.addresses();
-        let last = snapshot.meta.last_log_id.as_ref().map_or(0, |last| last.index);
-        let sending = self.shared.purging.hold(self.target, last);
-        let lane = dial(links.transport(), &addresses, links.own(), wanted, Lane::Checkpoint);
         tokio::select! {
             biased;
             closed = cancel => Err(StreamingError::Closed(closed)),
-            sent = async { checkpoint_transfer::send(lane.await?, vote, snapshot).await } => {
-                sent.inspect(|_| sending.arrived()).map_err(|error| {
-                    tracing::warn!(
-                        server = self.member.server_id, %error,
-                        "sending the checkpoint broke off; it will go on from there"
-                    );
-                    StreamingError::Unreachable(unreachable(&error))
-                })
+            sent = self.send_checkpoint(vote, snapshot) => {
+                sent.map_err(|error| StreamingError::Unreachable(unreachable(&error)))
             }
         }
     }

@@ -1,6 +1,9 @@
 //! Followers that are behind: by less than the log, and by more.
 
-use std::sync::atomic::Ordering;
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use raft_log::{CheckpointStore as _, Role};
 
@@ -46,6 +49,22 @@ async fn a_follower_that_is_far_behind_gets_the_checkpoint() {
     ensemble.kill(away).await;
     ensemble.start(away).await;
     until("again", || ensemble.node(away).tree.version("/a") == 0).await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+/// A checkpoint was once frozen each second for one that is away, and nothing applied meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_frozen_for_one_that_is_away() {
+    let (mut ensemble, leader, away) = with_one_far_behind().await;
+    let checkpoints = Arc::clone(&ensemble.disks[&leader].checkpoints);
+    let frozen = || checkpoints.freezes.load(Ordering::Relaxed);
+    until("it is tried", || frozen() > 0).await;
+    let before = frozen();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(frozen() <= before + 1, "{} times in five seconds", frozen() - before);
+    ensemble.start(away).await;
+    until("it has the state", || ensemble.node(away).tree.version("/large-39-49") == 0).await;
     ensemble.until_equal().await;
     ensemble.stop_all().await;
 }
