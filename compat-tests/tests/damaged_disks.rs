@@ -1,11 +1,12 @@
 //! One of three servers finds its files damaged when it starts: it sets them aside, fetches all
 //! from the others and serves again; nothing acknowledged is lost, and the clients of the others
-//! work all the while.
+//! work all the while. While the others do not serve without it, it waits and changes nothing.
 //!
 //! What is damaged here is Rookery's own; there is nothing to compare with.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -16,7 +17,8 @@ use compat_tests::digests;
 use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::load::Load;
 use compat_tests::oracle::process::Software;
-use compat_tests::raw::Session;
+use compat_tests::raw::{Answer, Session};
+use rustix::process::Signal;
 
 const SESSION_MS: i32 = 30_000;
 const WITHIN: Duration = Duration::from_secs(60);
@@ -192,27 +194,167 @@ fn a_damaged_server_is_mended_by_the_others() {
     }
 }
 
-/// Two of three cannot help it: the third must not take the two for a new cluster.
-#[test]
-fn servers_whose_data_was_damaged_do_not_found_a_cluster_of_their_own() {
+/// What a server says that waits with its data as it is.
+const WAITS: &str = "nothing is changed until a majority of the others serves";
+
+/// Every file below a folder and what is in it, but for how often a server was started.
+fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if entry.file_type().unwrap().is_dir() {
+                folders.push(path);
+            } else if path.ends_with("IDENTITY") {
+                let text = fs::read_to_string(&path).unwrap();
+                let lines = text.lines().filter(|line| !line.starts_with("incarnation="));
+                found.insert(path, lines.collect::<String>().into_bytes());
+            } else {
+                let bytes = fs::read(&path).unwrap();
+                found.insert(path, bytes);
+            }
+        }
+    }
+    found
+}
+
+fn until(ensemble: &Ensemble, what: &str, mut condition: impl FnMut() -> bool) {
+    let deadline = Instant::now() + WITHIN;
+    while !condition() {
+        assert!(Instant::now() < deadline, "never: {what} {}", ensemble.outputs());
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// Three servers, each with its log in the folder `log` beside its data, and a hundred znodes
+/// that were acknowledged; all stopped as by a power failure.
+fn killed_with_logs_elsewhere() -> Ensemble {
     let settings = [("tickTime".to_owned(), "1000".to_owned())];
-    let mut ensemble = Ensemble::start(Software::Rookery, 3, &settings).unwrap();
+    let mut ensemble = Ensemble::prepare(Software::Rookery, 3, &settings).unwrap();
+    for index in 0..3 {
+        let log = ensemble.dir_of(index).join("log");
+        fs::create_dir_all(&log).unwrap();
+        ensemble.set(index, "dataLogDir", &log.display().to_string());
+    }
+    ensemble.start_all().unwrap();
     let mut session = Session::open(ensemble.address(0), SESSION_MS).unwrap();
-    session.create("/acknowledged", b"once").unwrap();
-    drop(session);
+    for number in 0..100 {
+        let path = format!("/acknowledged-{number}");
+        let answer = session.create(&path, b"once").unwrap();
+        assert!(matches!(answer, Answer::Reply(0, _)), "{path}: {answer:?}");
+    }
     for index in 0..3 {
         ensemble.kill(index);
     }
+    ensemble
+}
+
+fn assert_all_there(ensemble: &Ensemble) {
+    digests::until_equal(ensemble);
+    for index in 0..3 {
+        let mut session = Session::open(ensemble.address(index), SESSION_MS).unwrap();
+        for number in 0..100 {
+            let path = format!("/acknowledged-{number}");
+            assert_eq!(session.data(&path).unwrap().as_deref(), Some(&b"once"[..]), "{path}");
+        }
+    }
+}
+
+/// A rack starts again, and on two servers the disk of the log is not mounted yet. Had they set
+/// their data aside, nobody could take them in again, nor they anybody.
+#[test]
+fn servers_whose_disks_are_mounted_late_wait_for_them_with_their_data_in_place() {
+    let mut ensemble = killed_with_logs_elsewhere();
+    let (log, away) = (
+        |ensemble: &Ensemble, index| ensemble.dir_of(index).join("log"),
+        |ensemble: &Ensemble, index| ensemble.dir_of(index).join("unmounted"),
+    );
     for index in 0..2 {
-        lose_log(&ensemble.data_dir(index).join("rookery"));
+        fs::rename(log(&ensemble, index), away(&ensemble, index)).unwrap();
+        fs::create_dir(log(&ensemble, index)).unwrap();
+    }
+    let before = [0, 1].map(|index| contents(&ensemble.data_dir(index)));
+    let unchanged = |ensemble: &Ensemble| {
+        for index in 0..2 {
+            let data = ensemble.data_dir(index);
+            assert_eq!(set_aside(&data), 0, "server {index}: {}", ensemble.output(index));
+            assert_eq!(set_aside(&log(ensemble, index)), 0, "server {index}");
+            assert_eq!(ensemble.mode(index), None, "server {index}");
+        }
+    };
+    for index in 0..3 {
         ensemble.spawn(index).unwrap();
     }
-    let deadline = Instant::now() + WITHIN;
+    until(&ensemble, "both wait", || {
+        unchanged(&ensemble);
+        (0..2).all(|index| ensemble.output(index).contains(WAITS))
+    });
+    // It is told to end, while it waits for the others.
+    ensemble.signal(1, Signal::TERM);
+    let ended = ensemble.wait_exit(1, Duration::from_secs(10)).expect("it ends");
+    assert_eq!(ended.code(), Some(0), "{}", ensemble.output(1));
+    ensemble.spawn(1).unwrap();
+    until(&ensemble, "it waits again", || ensemble.output(1).contains(WAITS));
+    // They ask, and look, again and again.
+    let deadline = Instant::now() + Duration::from_secs(2);
+    while Instant::now() < deadline {
+        unchanged(&ensemble);
+        thread::sleep(Duration::from_millis(100));
+    }
+    for (index, before) in before.iter().enumerate() {
+        assert!(contents(&ensemble.data_dir(index)) == *before, "server {index} was changed");
+    }
+
     for index in 0..2 {
-        while !ensemble.output(index).contains("waiting for a server of its cluster") {
-            assert!(Instant::now() < deadline, "{}", ensemble.outputs());
-            thread::sleep(Duration::from_millis(20));
-        }
+        fs::remove_dir_all(log(&ensemble, index)).unwrap();
+        fs::rename(away(&ensemble, index), log(&ensemble, index)).unwrap();
+    }
+    for index in 0..3 {
+        until(&ensemble, "all serve again", || ensemble.mode(index).is_some());
+        assert_eq!(set_aside(&ensemble.data_dir(index)), 0, "server {index}");
+    }
+    assert_all_there(&ensemble);
+}
+
+/// The others are not running yet: it could not know that they will, nor that they have it all.
+#[test]
+fn a_damaged_server_waits_for_the_others_before_it_sets_its_data_aside() {
+    let mut ensemble = killed_with_logs_elsewhere();
+    fs::remove_file(ensemble.dir_of(0).join("log/rookery/mark")).unwrap();
+    let data = ensemble.data_dir(0);
+    ensemble.spawn(0).unwrap();
+    until(&ensemble, "it waits", || ensemble.output(0).contains(WAITS));
+    ensemble.spawn(1).unwrap();
+    until(&ensemble, "the second is up", || ensemble.output(1).contains("serving clients"));
+    assert_eq!(set_aside(&data), 0, "one of three is no majority");
+    ensemble.spawn(2).unwrap();
+    until(&ensemble, "it sets its data aside", || set_aside(&data) == 1);
+    assert!(ensemble.leader().is_some_and(|leader| leader != 0), "{}", ensemble.outputs());
+    ensemble.wait_for_mode(0, Some("follower"), WITHIN);
+    assert_eq!(set_aside(&ensemble.dir_of(0).join("log")), 1);
+    assert_all_there(&ensemble);
+}
+
+/// Two of three set their data aside, and then the third was lost: the two must not take
+/// themselves for a new cluster.
+#[test]
+fn servers_whose_data_was_set_aside_do_not_found_a_cluster_of_their_own() {
+    let settings = [("tickTime".to_owned(), "1000".to_owned())];
+    let mut ensemble = Ensemble::prepare(Software::Rookery, 3, &settings).unwrap();
+    for index in 0..2 {
+        // As it is left when data was set aside, until a cluster takes the server in.
+        let rookery = ensemble.data_dir(index).join("rookery");
+        fs::create_dir(&rookery).unwrap();
+        let node = (1_u64 << 63) + u64::try_from(index).unwrap();
+        let identity = format!("cluster=7\nnode={node:016x}\nincarnation=0\nfounds=no\n");
+        fs::write(rookery.join("IDENTITY"), identity).unwrap();
+        ensemble.spawn(index).unwrap();
+    }
+    for index in 0..2 {
+        until(&ensemble, "it waits for its cluster", || {
+            ensemble.output(index).contains("waiting for a server of its cluster")
+        });
     }
     // Long enough for two that are really empty to have founded a cluster.
     let deadline = Instant::now() + Duration::from_secs(4);

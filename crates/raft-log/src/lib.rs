@@ -14,6 +14,7 @@
 //! - [`RaftLog::tell_leader`], [`RaftLog::take_messages`]: which sessions were heard from;
 //! - [`RaftLog::change_members`], [`RaftLog::hand_over`], [`RaftLog::lags`],
 //!   [`RaftLog::report`];
+//! - [`Others`]: whether the other servers serve, asked by one that does not run;
 //! - [`survey`] and [`recover`]: offline, when the majority is lost for good.
 //!
 //! # The life of an entry across three servers
@@ -93,8 +94,8 @@ mod purging;
 mod raft;
 mod raft_thread;
 mod recover;
-#[cfg(any(test, feature = "testing"))]
 mod standstill;
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod transport;
 mod types;
@@ -107,7 +108,7 @@ pub use config::{ENSEMBLE_KEEP_ENTRIES, RaftLogConfig};
 pub use disk::{DiskState, EntryKind, LogDisk, LogOp, LogPosition, StoredEntry, StoredVote};
 pub use ensemble::{
     ChangeError, EnsembleConfig, FromPeer, Lag, MemberChange, MemberReport, MemberView, Members,
-    PeerMessage, PeerRef, Report, Role, ServerSpec, Status,
+    NotServing, Others, PeerMessage, PeerRef, Report, Role, ServerSpec, Status,
 };
 pub use execution::simulate;
 pub use machine::{Committed, Machine, Payload, ReadCheckpoint};

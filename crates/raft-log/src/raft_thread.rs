@@ -8,6 +8,7 @@ use tokio::{
     runtime::Handle,
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
+    time::sleep,
 };
 
 use crate::{
@@ -16,8 +17,8 @@ use crate::{
     config::RaftLogConfig,
     disk::{LogDisk, LogPosition},
     ensemble::{
-        FromPeer, Kept, Own, Role, Shared, Status, ThisRaft, ensure_joint_ends, found_or_join,
-        hand_over_locally,
+        EnsembleConfig, FromPeer, Kept, Own, Role, Shared, Status, ThisRaft, ensure_joint_ends,
+        found_or_join, hand_over_locally,
     },
     execution::{Worker, is_simulated},
     forward,
@@ -29,8 +30,8 @@ use crate::{
     proposer::Proposer,
     purging::{Purging, purge},
     raft::StartError,
-    transport::{Listener, Tcp, Transport},
     standstill::{self, inherited},
+    transport::{Listener, Tcp, Transport},
     types::Member,
 };
 
@@ -39,6 +40,8 @@ use crate::{
 const RECOVERY_MAX: Duration = Duration::from_secs(600);
 /// How long a server that stops waits for the commands it has taken.
 const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// Between two attempts to listen for peers.
+const LISTEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the thread is given.
 pub(crate) struct Parts {
@@ -187,7 +190,7 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
     shared.set_raft(raft);
     shared.refresh_status();
     let listener = match &config.ensemble {
-        Some(ensemble) => Some(listen(&*ensemble.transport, &ensemble.listen).await?),
+        Some(ensemble) => Some(listen(ensemble).await?),
         None => {
             lead(&shared, &config).await?;
             shared.refresh_status();
@@ -197,9 +200,22 @@ async fn open(parts: Parts) -> Result<Opened, StartError> {
     Ok(Opened { shared, log_thread, listener })
 }
 
-async fn listen(transport: &dyn Transport, address: &str) -> Result<Box<dyn Listener>, StartError> {
-    let listener = transport.listen(address).await;
-    listener.map_err(|error| StartError::Listen { address: address.to_owned(), error })
+async fn listen(ensemble: &EnsembleConfig) -> Result<Box<dyn Listener>, StartError> {
+    let address = &ensemble.listen;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        match ensemble.transport.listen(address).await {
+            Ok(listener) => return Ok(listener),
+            Err(error) if attempts == ensemble.listen_attempts => {
+                return Err(StartError::Listen { address: address.clone(), error });
+            }
+            Err(error) => {
+                tracing::warn!(%address, %error, "cannot listen for peers; it is tried again");
+                sleep(LISTEN_PAUSE).await;
+            }
+        }
+    }
 }
 
 /// What was purged from the log must be in the checkpoint; otherwise nobody has it.

@@ -10,6 +10,7 @@ pub mod config;
 mod connection_task;
 mod conversation;
 mod core;
+mod damaged;
 mod disk_watch;
 mod ensemble;
 #[cfg(any(test, feature = "fuzzing"))]

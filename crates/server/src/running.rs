@@ -11,8 +11,8 @@ use std::{
 use parking_lot::Mutex;
 use raft_log::{RaftLog, RaftLogConfig};
 use session::{LocalSessions, SessionIds};
-use store::{DataDir, RocksCheckpoints, RocksLog};
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use store::{DataDir, Place, RocksCheckpoints, RocksLog};
+use tokio::{net::TcpListener, sync::watch, task::JoinSet, time::timeout};
 use tree::OriginId;
 
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     clock::Clock,
     config::{Config, Role},
     core::Core,
+    damaged::{Damage, Next},
     disk_watch,
     ensemble::{self, Ensemble, StateDiffers},
     leader_duties, listener, local_sessions,
@@ -103,20 +104,28 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 /// Starts a server: opens its data, replays its log, then takes clients. On return clients
 /// are served.
 ///
-/// Damaged data is set aside where other servers have it all, and fetched from them.
+/// Damaged data is set aside where other servers have it all, and fetched from them. For as long
+/// as no majority of them serves this waits, and changes nothing; if the data turns out to be
+/// whole after all, it starts with that. It may be dropped at any time by a process that ends.
 ///
 /// # Errors
 /// [`ServerError`], which says what is wrong and where.
 pub async fn start(config: Config) -> Result<Running, ServerError> {
-    match start_as_it_is(config.clone()).await {
-        Err(error) if error.is_damage() && others_have_it_all(&config) => {
-            let aside = store::set_aside(&config.data_dir, &config.data_log_dir, rand::random)?;
-            tracing::error!(
-                %error,
-                set_aside = %aside.display(),
-                "this server's data is damaged: it begins anew, with what the others have"
-            );
-            start_as_it_is(config).await
+    let mut damage: Option<Damage> = None;
+    loop {
+        let place = Place::of(&config.data_dir, &config.data_log_dir);
+        let error = match start_as_it_is(config.clone()).await {
+            Err(error) if error.is_damage() && others_have_it_all(&config) => error,
+            started => return started,
+        };
+        let Some(ensemble) = &config.ensemble else { return Err(error) };
+        let damage = damage.get_or_insert_with(|| Damage::new(&config, ensemble));
+        match damage.wait(&error, &place).await {
+            Next::TryAgain => tracing::info!("trying once more to start with the data as it is"),
+            Next::SetAside => {
+                set_aside_as_damaged(&config, &error)?;
+                return start_as_it_is(config).await;
+            }
         }
         started => started,
     }
@@ -133,6 +142,16 @@ async fn set_aside_when_closed(config: &Config) -> Result<PathBuf, store::StoreE
         }
     }
 }
+fn set_aside_as_damaged(config: &Config, error: &ServerError) -> Result<(), store::StoreError> {
+    let aside = store::set_aside(&config.data_dir, &config.data_log_dir, rand::random)?;
+    tracing::error!(
+        %error,
+        set_aside = %aside.display(),
+        "this server's data is damaged: it begins anew, with what the others have"
+    );
+    Ok(())
+}
+
 
 /// Whether there is a quorum without this server, which then has all that was acknowledged.
 fn others_have_it_all(config: &Config) -> bool {

@@ -86,6 +86,7 @@ async fn start(servers: &[ServerSpec], own: &ServerSpec) -> Server {
     let ensemble = EnsembleConfig {
         servers: servers.to_vec(),
         listen: own.addresses[0].clone(),
+        listen_attempts: 1,
         may_found: true,
         transport: Arc::new(Tcp),
     };

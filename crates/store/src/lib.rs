@@ -16,6 +16,7 @@ mod log;
 mod mark;
 mod options;
 mod parts;
+mod place;
 mod set_aside;
 mod value;
 
@@ -23,4 +24,5 @@ pub use checkpoint::RocksCheckpoints;
 pub use data_dir::{DataDir, Identity};
 pub use error::StoreError;
 pub use log::RocksLog;
+pub use place::Place;
 pub use set_aside::set_aside;

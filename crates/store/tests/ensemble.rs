@@ -122,6 +122,7 @@ async fn start(folder: &Path, servers: &[ServerSpec], own: &ServerSpec) -> Serve
     let ensemble = EnsembleConfig {
         servers: servers.to_vec(),
         listen: own.addresses[0].clone(),
+        listen_attempts: 1,
         may_found: true,
         transport: Arc::new(Tcp),
     };

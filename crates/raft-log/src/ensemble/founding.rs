@@ -20,13 +20,14 @@ use openraft::Membership;
 use parking_lot::Mutex;
 use tokio::time::{Instant, sleep};
 
-use super::{Shared, joining};
+use super::{ServerSpec, Shared, joining};
 use crate::{
     codec,
     generated::peer as wire,
     peer::{
         Kind, PeerError, Wanted,
         frame::{Frame, invalid},
+        link::Links,
     },
     types::Member,
 };
@@ -147,11 +148,13 @@ async fn change(shared: &Shared, change: impl FnOnce(&mut Acceptor) -> bool) -> 
 }
 
 /// What another server says of itself.
-struct Seen {
+pub(super) struct Seen {
     server_id: i64,
-    cluster: u64,
+    /// 0 while it belongs to none.
+    pub(super) cluster: u64,
     node: u64,
-    leader: i64,
+    /// The number of the leader's server; negative while it knows none.
+    pub(super) leader: i64,
 }
 
 /// Runs for as long as the server does: whenever it is no member, or no leader reaches it, it
@@ -192,22 +195,23 @@ pub(crate) async fn found_or_join(shared: Arc<Shared>) {
 
 async fn probe(shared: &Shared) -> Vec<Seen> {
     let others = shared.servers.iter().filter(|server| server.server_id != shared.server_id);
-    let asked: FuturesUnordered<_> = others
-        .map(|server| async move {
-            let link = shared.links.to(Wanted::Server(server.server_id), &server.addresses);
-            let answer = link.call(Kind::Probe, &wire::Ask { reserved: 0 }, PATIENCE);
-            let answer = answer.await?;
-            let reply: wire::ProbeReply = answer.record()?;
-            Ok::<_, PeerError>(Seen {
-                server_id: server.server_id,
-                cluster: reply.cluster.cast_unsigned(),
-                node: reply.node.cast_unsigned(),
-                leader: reply.leader,
-            })
-        })
-        .collect();
+    let asked: FuturesUnordered<_> =
+        others.map(|server| probe_one(&shared.links, server)).collect();
     let answers: Vec<_> = asked.collect().await;
     answers.into_iter().flatten().collect()
+}
+
+/// What a server says of itself.
+pub(super) async fn probe_one(links: &Links, server: &ServerSpec) -> Result<Seen, PeerError> {
+    let link = links.to(Wanted::Server(server.server_id), &server.addresses);
+    let answer = link.call(Kind::Probe, &wire::Ask { reserved: 0 }, PATIENCE).await?;
+    let reply: wire::ProbeReply = answer.record()?;
+    Ok(Seen {
+        server_id: server.server_id,
+        cluster: reply.cluster.cast_unsigned(),
+        node: reply.node.cast_unsigned(),
+        leader: reply.leader,
+    })
 }
 
 /// Proposes the first members, if a quorum was reached and nobody else is to go first.

@@ -10,6 +10,7 @@ mod joining;
 mod lost_leader;
 mod members;
 mod message;
+mod others;
 mod plan;
 mod report;
 mod shared;
@@ -18,6 +19,7 @@ mod status;
 pub use change::{ChangeError, MemberChange};
 pub use members::{MemberView, Members, ServerSpec};
 pub use message::{FromPeer, PeerMessage};
+pub use others::{NotServing, Others};
 pub use report::{MemberReport, Report};
 pub use status::{Lag, PeerRef, Role, Status};
 
@@ -43,6 +45,9 @@ pub struct EnsembleConfig {
     pub servers: Vec<ServerSpec>,
     /// Where peers reach this server, `host:port`.
     pub listen: String,
+    /// How often that port is tried at the start, a second apart; 0: until it can be had. A
+    /// server's own name may not resolve yet.
+    pub listen_attempts: u32,
     /// Whether this server may found a cluster with others that are empty as well.
     pub may_found: bool,
     /// The network.

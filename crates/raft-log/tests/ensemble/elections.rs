@@ -1,6 +1,9 @@
 //! Forming a cluster, electing, losing and replacing leaders.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use raft_log::Role;
 
@@ -142,6 +145,38 @@ async fn a_founding_that_is_interrupted_again_and_again_forms_one_cluster() {
     ensemble.until_led().await;
     ensemble.node(1).create("/a").await;
     until("one cluster", || ensemble.nodes.values().all(|node| node.tree.version("/a") == 0)).await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
+/// openraft does nothing else while it waits for a purge, and once did wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_whose_disk_stands_still_while_it_purges_keeps_its_lead() {
+    let mut ensemble = Ensemble::new(3).await;
+    (ensemble.checkpoint_commands, ensemble.keep_entries) = (100, 5);
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let term = ensemble.node(leader).log.status().borrow().term;
+    let disk = Arc::clone(&ensemble.disks[&leader].log);
+    disk.hold_purging();
+    ensemble.node(leader).create("/counter").await;
+    let mut sets = 0;
+    while !disk.stands_still() {
+        ensemble.node(leader).set("/counter").await;
+        sets += 1;
+        until("applied", || ensemble.node(leader).tree.version("/counter") == sets).await;
+    }
+    let since = Instant::now();
+    until("a quorum is heard after two seconds without a disk", || {
+        let heard = ensemble.node(leader).log.contact_age().map(|age| Instant::now() - age);
+        heard > Some(since + Duration::from_secs(2))
+    })
+    .await;
+    disk.release();
+    ensemble.node(leader).set("/counter").await;
+    until("it writes again", || ensemble.node(leader).tree.version("/counter") == sets + 1).await;
+    assert_eq!(ensemble.until_led().await, leader);
+    assert_eq!(ensemble.node(leader).log.status().borrow().term, term, "it led all the while");
     ensemble.until_equal().await;
     ensemble.stop_all().await;
 }

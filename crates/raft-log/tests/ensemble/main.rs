@@ -5,9 +5,11 @@
 
 mod catching_up;
 mod chaos;
+mod disk;
 mod elections;
 mod forwarding;
 mod members;
 mod network;
+mod others;
 mod partitions;
 mod support;

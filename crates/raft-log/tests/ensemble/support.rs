@@ -12,7 +12,6 @@ use std::{
 use raft_log::{
     CheckpointError, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine, Members,
     Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec, mem,
-    mem::{MemCheckpoints, MemLog},
 };
 use tokio::net::TcpListener;
 use tree::{
@@ -20,7 +19,10 @@ use tree::{
     SessionId, State,
 };
 
-use crate::network::Net;
+use crate::{
+    disk::{Checkpoints, Disk},
+    network::Net,
+};
 
 /// A state, and what was applied to it.
 pub(crate) struct Tree {
@@ -99,8 +101,8 @@ impl Machine for Tree {
 /// What of a server outlives its process.
 #[derive(Clone)]
 pub(crate) struct Disks {
-    pub(crate) log: Arc<MemLog>,
-    pub(crate) checkpoints: Arc<MemCheckpoints>,
+    pub(crate) log: Arc<Disk>,
+    pub(crate) checkpoints: Arc<Checkpoints>,
     pub(crate) node: u64,
     pub(crate) incarnation: u64,
 }
@@ -179,12 +181,13 @@ impl Ensemble {
         let mut config = config.with_ensemble(EnsembleConfig {
             servers: self.specs.clone(),
             listen: self.listen[&server_id].clone(),
+            listen_attempts: 1,
             may_found: true,
             transport: self.net.transport_of(server_id),
         });
         config.keep_entries = self.keep_entries;
-        let disk: Arc<dyn LogDisk> = Arc::<MemLog>::clone(&disks.log);
-        let checkpoints: Arc<MemCheckpoints> = Arc::clone(&disks.checkpoints);
+        let disk: Arc<dyn LogDisk> = Arc::<Disk>::clone(&disks.log);
+        let checkpoints: Arc<Checkpoints> = Arc::clone(&disks.checkpoints);
         let log = RaftLog::start(config, disk, checkpoints, Arc::<Tree>::clone(&tree));
         let log = log.await.unwrap();
         self.nodes.insert(server_id, Node { log, tree });
