@@ -40,6 +40,9 @@ const READ_SMALL: usize = 4 * 1024;
 const READ_LARGE: usize = 64 * 1024;
 /// With more than this waiting to be sent, nothing more is read from the client.
 const OUT_HIGH_WATER: usize = lane::OUT_HIGH_WATER;
+/// How long a client may take none of what is left for it before it is left, once it was said
+/// the last thing. ZooKeeper waits for the end of its session.
+const UNREAD_MAX: Duration = Duration::from_secs(5);
 
 /// Why a connection ended. Logged at debug: clients come and go.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +53,9 @@ pub(crate) enum Ended {
     /// The server closed it after its last reply.
     #[error("closed by the server after the last reply")]
     Finished,
+    /// The client does not take the last that there is for it.
+    #[error("closed by the server: the client does not read the last replies")]
+    Unread,
     /// The server dropped it: expired, moved, or too slow.
     #[error("dropped: its session expired or moved, or it does not read")]
     Dropped,
@@ -88,6 +94,7 @@ pub(crate) async fn serve(
         read_us: 0,
         registered: false,
         stalled: false,
+        cut_off: None,
     };
     let ended = match task.run(stop).await {
         Ok(ended) | Err(ended) => ended,
@@ -109,6 +116,8 @@ struct ConnectionTask {
     registered: bool,
     /// The lane may hold what there was no room for in `output`; nobody will ring for it.
     stalled: bool,
+    /// When a conversation that is over ends, unless the client takes some of the output before.
+    cut_off: Option<Instant>,
 }
 
 /// What the task waits for next.
@@ -163,18 +172,27 @@ impl ConnectionTask {
         let sessionless = Duration::from_millis(self.service.config.sessionless_timeout_ms);
         let deadline = Instant::now() + sessionless;
         loop {
+            // It changes once. Not left to the select: a client that always has more to ask would
+            // keep it from coming to that.
+            if stop.has_changed().unwrap_or(true) {
+                return Ok(Ended::Stopping);
+            }
             let phase = self.collect();
-            let wait = self.advance(phase)?;
             if self.link.is_dropped() {
+                // What was answered before that is sent, if the client takes it at once.
+                self.flush()?;
                 return Ok(Ended::Dropped);
             }
-            if self.conversation.is_finished() && self.output.is_empty() {
+            let wait = self.advance(phase)?;
+            let finished = self.conversation.is_finished();
+            if finished && self.output.is_empty() {
                 return Ok(Ended::Finished);
             }
             if self.stalled && self.output.len() < OUT_HIGH_WATER {
                 continue;
             }
             let fresh = phase == Phase::Fresh;
+            let until = if finished { self.cut_off() } else { deadline };
             let (stream, input, size) = (&mut self.stream, &mut self.input, self.read_bytes);
             tokio::select! {
                 biased;
@@ -192,13 +210,20 @@ impl ConnectionTask {
                     }
                 }
                 () = self.service.proposer.ready(), if wait.room => {}
-                () = sleep_until(deadline), if fresh => {
+                () = sleep_until(until), if fresh || finished => {
+                    if finished {
+                        return Ok(Ended::Unread);
+                    }
                     self.service.core.metrics.sessionless_expired();
                     return Ok(Ended::Sessionless);
                 }
                 _ = stop.wait_for(|stop| *stop) => return Ok(Ended::Stopping),
             }
         }
+    }
+
+    fn cut_off(&mut self) -> Instant {
+        *self.cut_off.get_or_insert_with(|| Instant::now() + UNREAD_MAX)
     }
 
     /// Moves what the apply task left in the lane to the output.
@@ -248,7 +273,10 @@ impl ConnectionTask {
         let mut progress = Progress::NeedsInput;
         loop {
             let full = self.output.len() >= OUT_HIGH_WATER;
-            if !full && !self.conversation.is_finished() && phase != Phase::Closing {
+            if self.conversation.is_finished() || phase == Phase::Closing {
+                // Nobody will look at what else the client sends.
+                progress = Progress::Finished;
+            } else if !full {
                 progress = self.take_input()?;
             }
             let had = self.output.len();
@@ -308,8 +336,12 @@ impl ConnectionTask {
             reach(Point::ReplySend)?;
             match self.stream.try_write(&self.output) {
                 Ok(count) => {
-                    self.service.core.metrics.bytes_sent(count);
+                    // Compat(response-bytes): answers to words are not counted.
+                    if self.conversation.has_greeted() {
+                        self.service.core.metrics.bytes_sent(count);
+                    }
                     self.output.advance(count);
+                    self.cut_off = None;
                 }
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(error) => return Err(error),
@@ -326,5 +358,56 @@ impl ConnectionTask {
         self.link.lane.lock().close();
         self.service.core.watches().remove_watcher(self.link.watcher());
         self.service.core.links.remove(&self.link);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read, Write},
+        net,
+        sync::atomic::AtomicBool,
+        thread,
+    };
+
+    use tokio::{net::TcpListener, time::timeout};
+
+    use super::*;
+    use crate::testing::{LoneServer, hello};
+
+    /// Its socket was always ready, and that the server stops was looked at behind it: a server
+    /// whose state was found to be wrong went on answering it.
+    #[tokio::test(flavor = "multi_thread")]
+    async fn who_never_stops_asking_is_not_served_by_a_server_that_stops() {
+        let server = LoneServer::start().await;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let mut client = net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (stream, remote) = listener.accept().await.unwrap();
+        let (stop, stopped) = watch::channel(false);
+        let service = Arc::clone(&server.service);
+        let serving = tokio::spawn(async move { serve(stream, remote, &service, stopped).await });
+        client.write_all(&hello()).unwrap();
+        server.service.core.apply(&[server.committed(1).await]);
+        let (mut replies, answered) =
+            (client.try_clone().unwrap(), Arc::new(AtomicBool::new(false)));
+        let seen = Arc::clone(&answered);
+        let reading = thread::spawn(move || {
+            let mut buffer = vec![0; 1 << 20];
+            while let Ok(1..) = replies.read(&mut buffer) {
+                seen.store(true, Ordering::Relaxed);
+            }
+        });
+        let asking = thread::spawn(move || {
+            let pings = [0, 0, 0, 8, 255, 255, 255, 254, 0, 0, 0, 11].repeat(20_000);
+            while client.write_all(&pings).is_ok() {}
+        });
+        while !answered.load(Ordering::Relaxed) {
+            tokio::task::yield_now().await;
+        }
+        stop.send_replace(true);
+        timeout(Duration::from_secs(5), serving).await.expect("it stops").unwrap();
+        asking.join().unwrap();
+        reading.join().unwrap();
+        server.log.shutdown().await;
     }
 }

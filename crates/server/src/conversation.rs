@@ -4,7 +4,10 @@
 //! under one hold of the state's lock, straight into the output.
 
 mod greeting;
+mod in_turn;
 mod local;
+#[cfg(test)]
+mod tests;
 
 use std::{mem, sync::Arc};
 
@@ -16,7 +19,7 @@ use session::{
     Action, After, Asker, HeaderZxid, Identities, Local, Reader, Reconfig, Refusal, ReplyShape,
     ReplySizes, WatchAccess, WatchTable, answer_local, from_wire, handshake,
     lane::{self, Collected, Phase},
-    needs_quorum, refuse, to_wire,
+    needs_quorum,
 };
 use tree::{Command, CommandFlags, Op, Reject, State, Zxid};
 
@@ -104,8 +107,10 @@ pub(crate) struct Conversation {
     received: u64,
     /// Of those, answered without the log.
     answered: u64,
-    /// Frames sent since the figures were last published.
+    /// Replies and events sent since the figures were last published.
     sent: u64,
+    /// Of those, replies.
+    replied: u64,
     /// How long these are.
     sizes: ReplySizes,
 }
@@ -129,6 +134,7 @@ impl Conversation {
             received: 0,
             answered: 0,
             sent: 0,
+            replied: 0,
             sizes: ReplySizes::default(),
         }
     }
@@ -138,23 +144,37 @@ impl Conversation {
         self.finished || self.phase == Phase::Closing
     }
 
-    /// Takes nothing more.
+    /// Whether the client has asked for a session.
+    pub(crate) const fn has_greeted(&self) -> bool {
+        self.greeted
+    }
+
+    /// Takes nothing more, and puts nothing behind what is in the output.
     pub(crate) fn finish(&mut self) {
         self.finished = true;
+        self.link.lane.lock().close();
     }
 
     /// Notes what was moved from the lane to the output.
     pub(crate) fn note_collected(&mut self, collected: &Collected) {
         self.phase = collected.phase;
         self.sent += collected.frames;
+        self.replied += collected.replies;
         self.sizes.add(collected.sizes);
         if collected.last_zxid > self.last_zxid {
             self.last_zxid = collected.last_zxid;
         }
     }
 
+    fn note_replies(&mut self, frames: &[u8]) {
+        let replies = self.sizes.note_frames(frames);
+        self.sent += replies;
+        self.replied += replies;
+    }
+
     /// Adds what was counted since the last time to the connection's figures.
-    /// `since_us` is when the requests were read, by the monotonic clock.
+    /// `since_us` is when the requests were read, by the monotonic clock. An event is sent, but
+    /// answers none of them.
     pub(crate) fn publish_stats(&mut self, since_us: u64) {
         let (received, sent) = (mem::take(&mut self.received), mem::take(&mut self.sent));
         if received == 0 && sent == 0 {
@@ -174,7 +194,8 @@ impl Conversation {
             answered_ms: now_us / 1000,
             latency_ms: took_us / 1000,
         };
-        self.link.stats.lock().add(received, sent, (sent > 0).then_some(last));
+        let replied = mem::take(&mut self.replied) > 0;
+        self.link.stats.lock().add(received, sent, replied.then_some(last));
     }
 
     /// Takes whole frames from the front of `input`. Returns how many bytes were taken.
@@ -365,10 +386,9 @@ impl Conversation {
             }
             drop(lane);
             let state = core.read();
-            // Events of what this state shows leave before the answers that show it; and
-            // while it is held, no others can come.
-            let collected = self.link.lane.lock().collect(output);
-            self.note_collected(&collected);
+            if !self.may_answer_from(&state, output) {
+                return Taken::Yes;
+            }
             *hold = Some(Hold { state, left: READS_PER_HOLD });
         }
         let Some(hold) = hold.as_mut() else { unreachable!("taken just above") };
@@ -384,7 +404,7 @@ impl Conversation {
         let before = output.len();
         let after = answer_local(xid, local, &asker, &mut reader, output);
         self.last_zxid = hold.state.last_zxid();
-        self.sent += self.sizes.note_frames(&output[before..]);
+        self.note_replies(&output[before..]);
         self.answered += 1;
         if after == After::Close {
             self.finish();
@@ -392,55 +412,13 @@ impl Conversation {
         Taken::Yes
     }
 
-    /// Identities hold for every request behind the auth packet; its reply comes in turn.
-    ///
-    /// Compat(auth-in-turn): Apache answers from the socket's thread and may overtake earlier
-    /// replies.
-    fn take_auth(
-        &mut self,
-        xid: i32,
-        scheme: &str,
-        data: Option<&[u8]>,
-        output: &mut BytesMut,
-    ) -> Taken {
-        let authenticated = self.service.auth.authenticate(&self.identities, scheme, data);
-        self.service.core.metrics.authenticated(authenticated.is_ok());
-        let Ok(identities) = authenticated else {
-            return self.take_refusal(xid, &Refusal::AUTH_FAILED, output);
-        };
-        self.link.lane.lock().set_identities(identities.clone());
-        self.identities = identities;
-        let mut reply = BytesMut::new();
-        to_wire::put_auth_done(&mut reply, xid);
-        self.send_in_turn(&reply, After::Continue, output)
-    }
-
-    fn take_refusal(&mut self, xid: i32, refusal: &Refusal, output: &mut BytesMut) -> Taken {
-        let mut reply = BytesMut::new();
-        let applied = self.service.core.read().last_zxid();
-        let then = refuse(xid, refusal, applied, &mut reply);
-        self.send_in_turn(&reply, then, output)
-    }
-
-    /// Sends a finished reply behind all that is owed.
-    fn send_in_turn(&mut self, reply: &[u8], then: After, output: &mut BytesMut) -> Taken {
-        let mut lane = self.link.lane.lock();
-        if lane.owed() >= OWED_MAX {
-            return Taken::No(Progress::NeedsBell);
-        }
-        if lane.append_ready(reply, then) {
-            self.closing = then == After::Close;
-            return Taken::Yes;
-        }
-        let collected = lane.collect(output);
-        drop(lane);
+    /// Moves the events of what this state shows to the output, before the answers that show it;
+    /// while it is held, no others can come. False when nothing is answered any more: it may be a
+    /// state whose events were never told here.
+    fn may_answer_from(&mut self, _held: &State, output: &mut BytesMut) -> bool {
+        let collected = self.link.lane.lock().collect(output);
         self.note_collected(&collected);
-        output.extend_from_slice(reply);
-        self.sent += self.sizes.note_frames(reply);
-        if then == After::Close {
-            self.finish();
-        }
-        Taken::Yes
+        !self.is_finished()
     }
 }
 

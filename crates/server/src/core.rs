@@ -209,7 +209,9 @@ impl Core {
 
     /// Puts a state that another server sent, or that was on disk, in place of the present
     /// one. What happened in between cannot be told any more: everybody is dropped, and comes
-    /// back. Returns the number of the last own command in the state.
+    /// back. That is done before anybody can look at the new state, and before the outcome of a
+    /// command can meet the place of one whose outcome is not known. Returns the number of the
+    /// last own command in the state.
     pub(crate) fn replace_state(&self, state: State) -> u64 {
         let mut present = self.state.write();
         let own = self.origin.get().and_then(|own| {
@@ -217,6 +219,7 @@ impl Core {
             (run == *own).then_some(last)
         });
         let last = own.unwrap_or(0);
+        self.links.drop_all();
         *present = state;
         self.applied_sequence.store(last, Ordering::Relaxed);
         let mut awaiting = self.awaiting.lock();
@@ -226,7 +229,6 @@ impl Core {
         }
         drop(awaiting);
         self.attaching().applied_upto(last);
-        self.links.drop_all();
         last
     }
 

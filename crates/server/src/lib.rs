@@ -28,6 +28,8 @@ mod observe;
 pub mod recovery;
 mod running;
 mod service;
+#[cfg(test)]
+mod testing;
 
 pub use ensemble::StateDiffers;
 pub use running::{Ended, Running, ServerError, start};

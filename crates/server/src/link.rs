@@ -33,7 +33,7 @@ pub(crate) struct Link {
     session: AtomicI64,
     /// Whether that is a local session: this server alone knows it.
     local: AtomicBool,
-    /// Set when the connection is to be dropped without another byte.
+    /// Set when the connection is to be dropped without another answer.
     dropped: AtomicBool,
     /// What `cons` and `stat` print.
     pub(crate) stats: Mutex<ConnectionStats>,
@@ -85,8 +85,10 @@ impl Link {
         self.local.store(local, Ordering::Release);
     }
 
-    /// Asks the connection's task to close the socket at once, sending nothing more.
+    /// Asks the connection's task to close the socket. From here on nothing is answered and no
+    /// event is told, whatever the task is at: what was answered before may still be sent.
     pub(crate) fn drop_silently(&self) {
+        self.lane.lock().close();
         self.dropped.store(true, Ordering::Release);
         self.bell.notify_one();
     }

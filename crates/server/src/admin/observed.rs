@@ -157,7 +157,8 @@ pub struct ConnectionStats {
 pub struct LastRequest {
     /// Its op code.
     pub op: i32,
-    /// The client's number for it; negative for pings and their like.
+    /// The client's number for it, or for the last one that had a number; negative before
+    /// the first of these.
     pub xid: i32,
     /// The zxid in the reply.
     pub zxid: Zxid,
@@ -191,8 +192,13 @@ impl ConnectionStats {
     pub fn add(&mut self, received: u64, sent: u64, last: Option<LastRequest>) {
         self.received += received;
         self.sent += sent;
-        if let Some(last) = last {
+        if let Some(mut last) = last {
             self.latency.observe(last.latency_ms);
+            // Compat(last-xid): what has no number of the client's, such as a ping, does not
+            // take the place of the last number.
+            if let Some(before) = self.last.filter(|_| last.xid < 0) {
+                last.xid = before.xid;
+            }
             self.last = Some(last);
         }
     }
@@ -364,4 +370,26 @@ pub trait ServerOperated: ServerObserved {
     /// # Errors
     /// Why it did not, in words.
     fn hand_over(&self, to: Option<i64>) -> Result<Option<i64>, String>;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_ping_does_not_take_the_place_of_the_last_number() {
+        let answered =
+            |op, xid| LastRequest { op, xid, zxid: Zxid::ZERO, answered_ms: 0, latency_ms: 0 };
+        let mut stats = ConnectionStats::new(0);
+        for (request, shown) in [
+            (answered(11, -2), -2),
+            (answered(4, 7), 7),
+            (answered(11, -2), 7),
+            (answered(3, 8), 8),
+        ] {
+            stats.add(1, 1, Some(request));
+            let last = stats.last.unwrap();
+            assert_eq!((last.op, last.xid), (request.op, shown));
+        }
+    }
 }

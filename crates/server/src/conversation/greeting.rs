@@ -54,6 +54,7 @@ impl Conversation {
             Decision::Reject(welcome) => {
                 handshake::put_rejection(output, &welcome);
                 self.sent += 1;
+                self.replied += 1;
                 self.finish();
                 self.greeted = true;
                 Ok(Taken::Yes)

@@ -24,8 +24,8 @@ use proto::EventType;
 use tree::{AclView, Outcome, Permissions, Reject, Reply, SessionId, Zxid};
 
 use crate::{
-    action::{After, ReplyShape},
-    answer::{Asker, Reader, answer_frame},
+    action::{After, Refusal, ReplyShape},
+    answer::{Asker, Reader, answer_frame, refuse},
     auth::Identities,
     handshake::{self, Welcome},
     reply_sizes::ReplySizes,
@@ -57,6 +57,8 @@ pub struct Lane {
     phase: Phase,
     /// Frames appended to `out` since the last [`Lane::collect`].
     frames_out: u64,
+    /// Replies among them.
+    replies_out: u64,
     /// How long these are, but for the answer to a handshake.
     sizes_out: ReplySizes,
     last_zxid: Zxid,
@@ -107,6 +109,8 @@ enum Owed {
     Frame { frame: Bytes, identities: Identities, barrier: u64 },
     /// A finished reply that waits for those before it.
     Ready { bytes: Bytes, then: After },
+    /// An error that was known when the request was read. Its header is made in its turn.
+    Refused { xid: i32, refusal: Refusal },
 }
 
 /// What the one who delivered to a lane must do next.
@@ -127,6 +131,8 @@ pub struct Collected {
     pub phase: Phase,
     /// How many frames were moved.
     pub frames: u64,
+    /// How many of these are replies, and not events.
+    pub replies: u64,
     /// How long these are, but for the answer to a handshake.
     pub sizes: ReplySizes,
     /// The zxid of the newest reply among them; zero if there was none.
@@ -170,10 +176,13 @@ impl Lane {
         self.identities = identities;
     }
 
-    /// Grants a session that the log need not be asked for.
+    /// Grants a session that the log need not be asked for. A lane that closes grants none.
     pub fn welcome(&mut self, welcome: &Welcome) {
+        if self.phase == Phase::Closing {
+            return;
+        }
         self.phase = handshake::put_granted(&mut self.out, welcome);
-        self.frames_out += 1;
+        self.note_welcome();
     }
 
     /// Notes that the handshake's command goes to the log.
@@ -255,8 +264,22 @@ impl Lane {
         if quiet && !self.out.is_empty() { Delivery::Ring } else { Delivery::Quiet }
     }
 
-    /// Queues a finished reply. Returns false, taking nothing, when nothing is owed. A lane that
-    /// closes swallows it.
+    /// Queues an error, whose header says the zxid of when its turn comes, so that it shows none
+    /// older than the replies before it. Returns false, taking nothing, when nothing is owed. A
+    /// lane that closes swallows it.
+    pub fn append_refusal(&mut self, xid: i32, refusal: &Refusal) -> bool {
+        if self.phase == Phase::Closing {
+            return true;
+        }
+        if self.owed.is_empty() {
+            return false;
+        }
+        self.owed.push_back(Owed::Refused { xid, refusal: *refusal });
+        true
+    }
+
+    /// Queues a finished reply that shows no zxid. Returns false, taking nothing, when nothing is
+    /// owed. A lane that closes swallows it.
     pub fn append_ready(&mut self, bytes: &[u8], then: After) -> bool {
         if self.phase == Phase::Closing {
             return true;
@@ -285,7 +308,7 @@ impl Lane {
         }
         match self.owed.front() {
             Some(Owed::Frame { barrier, .. }) => *barrier <= self.barriers_passed,
-            Some(Owed::Ready { .. }) => true,
+            Some(Owed::Ready { .. } | Owed::Refused { .. }) => true,
             Some(Owed::Write { .. } | Owed::Welcome(_)) | None => false,
         }
     }
@@ -307,7 +330,7 @@ impl Lane {
                     return Delivery::Drop;
                 }
                 to_wire::put_outcome(&mut self.out, xid, outcome, &shape);
-                self.note_sent(before);
+                self.note_replies(before);
                 if matches!(outcome.result, Ok(Reply::Closed(_))) {
                     self.close();
                 }
@@ -319,9 +342,9 @@ impl Lane {
                     return Delivery::Drop;
                 }
                 self.phase = handshake::put_welcome(&mut self.out, &welcome, outcome);
-                self.frames_out += 1;
+                self.note_welcome();
             }
-            Some(Owed::Frame { .. } | Owed::Ready { .. }) | None => {
+            Some(Owed::Frame { .. } | Owed::Ready { .. } | Owed::Refused { .. }) | None => {
                 unreachable!("an outcome belongs to the oldest write, which nothing overtakes")
             }
         }
@@ -353,11 +376,14 @@ impl Lane {
                     self.out.extend_from_slice(&bytes);
                     then
                 }
+                Some(Owed::Refused { xid, refusal }) => {
+                    refuse(xid, &refusal, reader.state.last_zxid(), &mut self.out)
+                }
                 Some(Owed::Write { .. } | Owed::Welcome(_)) | None => {
                     unreachable!("is_runnable saw a request that needs no log")
                 }
             };
-            self.note_sent(before);
+            self.note_replies(before);
             if after == After::Close {
                 self.close();
             }
@@ -382,9 +408,22 @@ impl Lane {
         if quiet { Delivery::Ring } else { Delivery::Quiet }
     }
 
-    /// What was put behind the first so many bytes is on its way to the client.
-    fn note_sent(&mut self, before: usize) {
-        self.frames_out += self.sizes_out.note_frames(&self.out[before..]);
+    /// What was put behind the first so many bytes is on its way to the client. Returns how many
+    /// frames these are.
+    fn note_sent(&mut self, before: usize) -> u64 {
+        let frames = self.sizes_out.note_frames(&self.out[before..]);
+        self.frames_out += frames;
+        frames
+    }
+
+    fn note_replies(&mut self, before: usize) {
+        self.replies_out += self.note_sent(before);
+    }
+
+    /// The answer to a handshake counts, but its length does not.
+    fn note_welcome(&mut self) {
+        self.frames_out += 1;
+        self.replies_out += 1;
     }
 
     /// There is more for the client than is kept: events that it does not read, or answers longer
@@ -406,6 +445,7 @@ impl Lane {
         Collected {
             phase: self.phase,
             frames: mem::take(&mut self.frames_out),
+            replies: mem::take(&mut self.replies_out),
             sizes: mem::take(&mut self.sizes_out),
             last_zxid: mem::take(&mut self.last_zxid),
         }

@@ -58,8 +58,12 @@ impl Connection {
     }
 
     fn apply(&mut self) -> Delivery {
+        self.apply_as(Zxid(7))
+    }
+
+    fn apply_as(&mut self, zxid: Zxid) -> Delivery {
         let changes: Vec<Change> = Vec::new();
-        let outcome = Outcome { zxid: Zxid(7), result: Err(Reject::NodeExists), changes };
+        let outcome = Outcome { zxid, result: Err(Reject::NodeExists), changes };
         self.with_reader(|lane, reader| lane.deliver(&outcome, reader))
     }
 
@@ -80,16 +84,23 @@ impl Connection {
 
     /// The xids of the replies since the last time.
     fn replies(&mut self) -> Vec<i32> {
+        self.headers().into_iter().map(|(xid, _)| xid).collect()
+    }
+
+    /// The xids and zxids of the replies since the last time.
+    fn headers(&mut self) -> Vec<(i32, Zxid)> {
         self.lane.collect(&mut self.out);
         let bytes = self.out.split();
         let mut rest: &[u8] = &bytes;
-        let mut xids = Vec::new();
+        let mut headers = Vec::new();
         while let Some((length, frame)) = rest.split_first_chunk::<4>() {
             let (frame, behind) = frame.split_at(u32::from_be_bytes(*length) as usize);
-            xids.push(i32::from_be_bytes(*frame.first_chunk().unwrap()));
+            let (xid, frame) = frame.split_first_chunk().unwrap();
+            let zxid = frame.first_chunk().map_or(0, |zxid| i64::from_be_bytes(*zxid));
+            headers.push((i32::from_be_bytes(*xid), Zxid(zxid)));
             rest = behind;
         }
-        xids
+        headers
     }
 }
 
@@ -175,6 +186,20 @@ fn no_write_is_taken_behind_more_answers_than_there_is_room_for() {
     assert_eq!(connection.replies(), (1..=26).collect::<Vec<_>>());
 }
 
+/// Its header was made when the request was read, before the write was applied.
+#[test]
+fn a_refusal_behind_a_write_shows_no_older_zxid() {
+    let mut connection = Connection::new();
+    assert!(!connection.lane.append_refusal(1, &Refusal::MARSHALLING), "nothing is owed");
+    connection.lane.expect_write(1, ReplyShape::Empty);
+    assert!(connection.lane.append_refusal(2, &Refusal::MARSHALLING));
+    connection.state.enter_term(1);
+    let _ = connection.state.set_config("");
+    let applied = connection.state.last_zxid();
+    connection.apply_as(applied);
+    assert_eq!(connection.headers(), [(1, applied), (2, applied)]);
+}
+
 /// It would have been taken for one that has something to answer, for ever.
 #[test]
 fn a_closing_lane_takes_and_answers_nothing() {
@@ -185,6 +210,9 @@ fn a_closing_lane_takes_and_answers_nothing() {
     let barrier = connection.sync(3);
     assert!(connection.exists(4), "swallowed");
     assert!(connection.lane.append_ready(b"a reply", After::Continue), "swallowed");
+    let welcome = Welcome { session: SessionId(5), timeout_ms: 4000, read_only: None };
+    connection.lane.welcome(&welcome);
+    assert_eq!(connection.lane.phase(), Phase::Closing);
     assert_eq!(connection.pass(barrier), Delivery::Quiet);
     assert!(!connection.lane.is_runnable());
     assert!(connection.replies().is_empty());
@@ -200,6 +228,20 @@ fn a_client_that_never_reads_is_dropped() {
     assert_eq!(connection.apply(), Delivery::Drop);
     assert_eq!(connection.lane.phase(), Phase::Closing);
     assert_eq!(connection.apply(), Delivery::Quiet);
+}
+
+#[test]
+fn events_are_counted_apart_from_replies() {
+    let mut connection = Connection::new();
+    connection.lane.event(Zxid(1), EventType::NodeCreated, "/a", &AclView::Open);
+    let collected = connection.lane.collect(&mut connection.out);
+    assert_eq!((collected.frames, collected.replies), (1, 0));
+    connection.lane.expect_write(1, ReplyShape::Empty);
+    assert!(connection.exists(2));
+    connection.apply();
+    connection.lane.event(Zxid(8), EventType::NodeDeleted, "/a", &AclView::Open);
+    let collected = connection.lane.collect(&mut connection.out);
+    assert_eq!((collected.frames, collected.replies), (3, 2));
 }
 
 /// An answer would have the client believe that its session has ended.

@@ -30,7 +30,7 @@ fn in_detail(connection: &ConnectionView) -> String {
         stats.established_ms,
         connection.timeout_ms,
     );
-    // Pings and their like have no number of the client's.
+    // None before the first request with a number of the client's.
     if let Some(last) = last.filter(|last| last.xid >= 0) {
         let _ = write!(out, ",lcxid={:#x}", last.xid);
     }

@@ -6,9 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod deaf;
+
 use std::fs::{self, File};
-use std::io::{Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::Shutdown;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -172,114 +173,6 @@ fn half_a_frame_is_no_sign_of_life() {
     assert_eq!(session.connection.read_frame(WITHIN).unwrap(), Incoming::Closed);
     let again = Session::open_with(server.address(), &Handshake::resume(400, &session.welcome));
     assert!(again.is_err(), "the session lives on");
-}
-
-/// A client that asks for far more than it reads is not read any more: the server's memory
-/// stays flat and others are served.
-#[test]
-fn a_client_that_never_reads_its_replies_costs_little() {
-    if !is_rookery() {
-        return;
-    }
-    let server = start(&[]);
-    let mut session = Session::open(server.address(), 30_000).unwrap();
-    session.create("/large", &vec![b'x'; 900_000]).unwrap();
-    let before = server.memory_bytes();
-    let greedy: Vec<TcpStream> = (0..4).map(|_| greedy(&server)).collect();
-    // 4 × 2,000 replies of 900 kB would be 7 GB.
-    let deadline = Instant::now() + Duration::from_secs(3);
-    let mut peak = 0;
-    while Instant::now() < deadline {
-        assert!(session.is_served().unwrap());
-        assert!(matches!(session.create("/other", b"x").unwrap(), Answer::Reply(0 | -110, _)));
-        peak = peak.max(server.memory_bytes());
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    assert!(peak < before + 64 * MIB, "grew from {before} to {peak} bytes");
-    drop(greedy);
-}
-
-/// Sends as many requests as the server takes, and reads nothing.
-fn greedy(server: &ServerProcess) -> TcpStream {
-    let mut session = Session::open(server.address(), 30_000).unwrap();
-    let mut requests = Vec::new();
-    for _ in 0..2000 {
-        requests.extend(session.frame(4, |out| {
-            out.text(Some("/large")).flag(false);
-        }));
-    }
-    let mut stream = session.connection.stream().try_clone().unwrap();
-    stream.set_write_timeout(Some(Duration::from_millis(500))).unwrap();
-    // Stops where the server stops reading.
-    let _ = stream.write_all(&requests);
-    stream
-}
-
-/// Events that a client does not read pile up to a limit; then the client is dropped.
-#[test]
-fn a_client_that_never_reads_its_events_is_dropped() {
-    if !is_rookery() {
-        return;
-    }
-    let server = start(&[]);
-    let mut session = Session::open(server.address(), 30_000).unwrap();
-    let long = format!("/{}", "x".repeat(100_000));
-    session.create(&long, b"").unwrap();
-    let mut write_much = || {
-        for _ in 0..1000 {
-            let answer = session.ask(5, |out| {
-                out.text(Some(&long)).buffer(Some(b"x")).int(-1);
-            });
-            assert!(matches!(answer.unwrap(), Answer::Reply(0, _)));
-        }
-    };
-    // What the writes themselves need, in the log and in its buffers, comes first.
-    write_much();
-    write_much();
-    let mut deaf = Session::open(server.address(), 30_000).unwrap();
-    let watch = deaf.ask(106, |out| {
-        out.text(Some("/")).int(1);
-    });
-    assert!(matches!(watch.unwrap(), Answer::Reply(0, _)));
-    let before = server.memory_bytes();
-    // 1,000 events of 100 kB are three times the limit of 32 MiB.
-    write_much();
-    let grown = server.memory_bytes().saturating_sub(before);
-    assert!(grown < 64 * MIB, "grew by {grown} bytes");
-    let mut rest = Vec::new();
-    let mut stream = deaf.connection.stream();
-    stream.set_read_timeout(Some(WITHIN)).unwrap();
-    // The end comes after what was on its way.
-    let end = stream.read_to_end(&mut rest);
-    assert!(end.is_ok() || end.is_err_and(|e| e.kind() == std::io::ErrorKind::ConnectionReset));
-    assert!(rest.len() < 64 << 20, "{} bytes were kept for it", rest.len());
-    assert!(session.is_served().unwrap());
-}
-
-/// A client that reads slowly gets everything, in order.
-#[test]
-fn a_slow_reader_gets_everything() {
-    let server = start(&[]);
-    let mut session = Session::open(server.address(), 30_000).unwrap();
-    session.create("/slow", &[b's'; 10_000]).unwrap();
-    let mut requests = Vec::new();
-    for _ in 0..500 {
-        requests.extend(session.frame(4, |out| {
-            out.text(Some("/slow")).flag(false);
-        }));
-    }
-    let mut sending = session.connection.stream().try_clone().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(move || sending.write_all(&requests).unwrap());
-        for index in 0..500 {
-            if index % 50 == 0 {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            assert!(
-                matches!(session.answer().unwrap(), Answer::Reply(0, body) if body.len() > 10_000)
-            );
-        }
-    });
 }
 
 /// Ten thousand sessions that do nothing but exist.
