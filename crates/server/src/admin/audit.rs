@@ -1,8 +1,8 @@
 //! The audit log: who changed what, one line each, as ZooKeeper writes it.
 //!
 //! Lines are written by a thread of their own, from a bounded queue: a slow disk must not
-//! hold up clients. What does not fit in the queue is lost, and how much was lost is the
-//! next line. Reads are not audited. What is written about a command is in `records`.
+//! hold up clients. What does not fit in the queue, or cannot be written, is lost, and how much
+//! was lost is the next line. Reads are not audited. What is written about a command is in `records`.
 
 mod file;
 mod records;
@@ -183,8 +183,30 @@ pub struct AuditLog {
 
 #[derive(Debug)]
 struct Open {
-    queue: SyncSender<String>,
+    queue: SyncSender<Line>,
     writer: JoinHandle<()>,
+}
+
+/// What waits to be written.
+#[derive(Debug)]
+struct Line {
+    wall_ms: i64,
+    text: String,
+    /// How many records are lost with it: those that it counts, if it says how many were lost.
+    records: u64,
+}
+
+impl Line {
+    /// Compat(audit-layout): the layout of ZooKeeper's own configuration of its audit log.
+    fn new(wall_ms: i64, level: &str, message: &str) -> Self {
+        let text = format!("{} {level} audit.Slf4jAuditLogger: {message}\n", log_date(wall_ms));
+        Self { wall_ms, text, records: 1 }
+    }
+
+    fn lost(wall_ms: i64, records: u64, why: &str) -> Self {
+        let message = format!("{records} records lost: {why}");
+        Self { records, ..Self::new(wall_ms, "WARN", &message) }
+    }
 }
 
 impl AuditLog {
@@ -205,13 +227,10 @@ impl AuditLog {
     /// Puts a record in the queue; never waits.
     pub fn write(&self, wall_ms: i64, record: &AuditRecord<'_>) {
         let lost = self.lost.swap(0, Ordering::Relaxed);
-        let warning = || format!("{lost} records lost: the disk is too slow");
-        if lost > 0 && !self.put(wall_ms, "WARN", &warning()) {
-            self.lost.fetch_add(lost, Ordering::Relaxed);
+        if lost > 0 {
+            self.put(Line::lost(wall_ms, lost, "the disk is too slow"));
         }
-        if !self.put(wall_ms, record.result.level(), &record.to_string()) {
-            self.lost.fetch_add(1, Ordering::Relaxed);
-        }
+        self.put(Line::new(wall_ms, record.result.level(), &record.to_string()));
     }
 
     /// The server starts or stops. The system's user does it.
@@ -229,14 +248,15 @@ impl AuditLog {
         }
     }
 
-    /// Compat(audit-layout): the layout of ZooKeeper's own configuration of its audit log.
-    fn put(&self, wall_ms: i64, level: &str, message: &str) -> bool {
-        let line = format!("{} {level} audit.Slf4jAuditLogger: {message}\n", log_date(wall_ms));
+    fn put(&self, line: Line) {
+        let records = line.records;
         let open = self.open.lock();
-        let Some(open) = open.as_ref() else { return false };
-        match open.queue.try_send(line) {
+        let taken = open.as_ref().is_some_and(|open| match open.queue.try_send(line) {
             Ok(()) => true,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
+        });
+        if !taken {
+            self.lost.fetch_add(records, Ordering::Relaxed);
         }
     }
 }
@@ -247,15 +267,25 @@ impl Drop for AuditLog {
     }
 }
 
-fn write_all(mut file: RollingFile, lines: &Receiver<String>) {
-    let mut failing = false;
+fn write_all(mut file: RollingFile, lines: &Receiver<Line>) {
+    let mut lost = 0;
     while let Ok(line) = lines.recv() {
-        let written = file.write(&line);
-        if let (Err(error), false) = (&written, failing) {
-            tracing::error!(%error, "the audit log cannot be written");
+        if let Err(error) = write_line(&mut file, &line, &mut lost) {
+            if lost == 0 {
+                tracing::error!(%error, "the audit log cannot be written");
+            }
+            lost += line.records;
         }
-        failing = written.is_err();
     }
+}
+
+/// Says before the line what was lost up to it.
+fn write_line(file: &mut RollingFile, line: &Line, lost: &mut u64) -> io::Result<()> {
+    if *lost > 0 {
+        file.write(&Line::lost(line.wall_ms, *lost, "the file could not be written").text)?;
+        *lost = 0;
+    }
+    file.write(&line.text)
 }
 
 #[cfg(test)]
@@ -284,6 +314,30 @@ mod tests {
         );
         let sly = AuditRecord { user: Some("a\nresult=success\tx"), ..RECORD };
         assert!(sly.to_string().contains("user=a?result=success?x\t"), "{sly}");
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_counted() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("log");
+        let mut file = RollingFile::open(path.clone()).unwrap();
+        // Full, and where its next one is to be there is nothing.
+        file.write(&format!("{}\n", "x".repeat(20 * 1024 * 1024))).unwrap();
+        fs::remove_file(&path).unwrap();
+        let gone = directory.path().join("gone");
+        std::os::unix::fs::symlink(gone.join("file"), &path).unwrap();
+        let mut lost = 0;
+        for line in [Line::new(0, "INFO", "one"), Line::lost(0, 41, "the disk is too slow")] {
+            write_line(&mut file, &line, &mut lost).unwrap_err();
+            lost += line.records;
+        }
+        fs::create_dir(gone).unwrap();
+        write_line(&mut file, &Line::new(0, "INFO", "two"), &mut lost).unwrap();
+        let text = fs::read_to_string(path).unwrap();
+        let said: Vec<&str> =
+            text.lines().map(|line| line.split_once("Logger: ").unwrap().1).collect();
+        assert_eq!(said, ["42 records lost: the file could not be written", "two"]);
+        assert_eq!(lost, 0);
     }
 
     #[test]
