@@ -3,6 +3,7 @@
 //! Works with either software, so that what is expected of Rookery can be seen on ZooKeeper.
 
 use std::fs;
+use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -257,6 +258,22 @@ impl Ensemble {
         self.members[index].settings.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Gives each server an admin server on a port of its own, from its next start on; returns
+    /// the ports.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn with_admin_servers(&mut self) -> io::Result<Vec<u16>> {
+        let ports = (0..self.len()).map(|_| free_address().map(|address| address.port()));
+        let ports: Vec<u16> = ports.collect::<io::Result<_>>()?;
+        for (index, port) in ports.iter().enumerate() {
+            self.set(index, "admin.enableServer", "true");
+            self.set(index, "admin.serverAddress", "127.0.0.1");
+            self.set(index, "admin.serverPort", &port.to_string());
+        }
+        Ok(ports)
+    }
+
     /// Gives one server another build of Rookery, from its next start on; `None` for the one
     /// under test.
     pub fn set_program(&mut self, index: usize, program: Option<PathBuf>) {
@@ -457,7 +474,7 @@ impl Ensemble {
     }
 }
 
-fn failed(what: &str) -> impl Fn(std::io::Error) -> ProcessError {
+fn failed(what: &str) -> impl Fn(io::Error) -> ProcessError {
     let what = what.to_owned();
     move |error| ProcessError::Io { what: what.clone(), error }
 }

@@ -12,7 +12,7 @@ use compat_tests::digests;
 use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::http;
 use compat_tests::load::Load;
-use compat_tests::oracle::process::{Software, four_letter_word, free_address, rookery_binary};
+use compat_tests::oracle::process::{Software, four_letter_word, rookery_binary};
 use compat_tests::raw::{Answer, Session};
 
 const SESSION_MS: i32 = 30_000;
@@ -23,13 +23,9 @@ const ALARM: &str = "the states of the servers differ";
 
 /// Servers with checkpoints that hold `/kept/safe`.
 fn ensemble(count: usize) -> Ensemble {
-    let settings = patient(&[("snapCount", "200"), ("admin.enableServer", "true")]);
+    let settings = patient(&[("snapCount", "200")]);
     let mut ensemble = Ensemble::prepare(Software::Rookery, count, &settings).unwrap();
-    for index in 0..count {
-        let port = free_address().unwrap().port();
-        ensemble.set(index, "admin.serverPort", &port.to_string());
-        ensemble.set(index, "admin.serverAddress", "127.0.0.1");
-    }
+    ensemble.with_admin_servers().unwrap();
     ensemble.start_all().unwrap();
     ensemble.wait_for_leader(WITHIN);
     let mut session = Session::open(ensemble.address(0), SESSION_MS).unwrap();

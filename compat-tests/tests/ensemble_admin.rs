@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use compat_tests::ensemble::Ensemble;
 use compat_tests::http;
 use compat_tests::masked::numbers;
-use compat_tests::oracle::process::{Software, four_letter_word, free_address};
+use compat_tests::oracle::process::{Software, four_letter_word};
 use compat_tests::raw::{Answer, Session};
 use compat_tests::writer::create_ephemeral;
 
@@ -35,17 +35,11 @@ struct Watched {
 
 impl Watched {
     fn start(software: Software) -> Self {
-        let settings =
-            [("tickTime", "1000"), ("admin.enableServer", "true"), ("maxSessionTimeout", "60000")];
+        let settings = [("tickTime", "1000"), ("maxSessionTimeout", "60000")];
         let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let mut ensemble =
             Ensemble::prepare_with_observers(software, VOTERS, 1, &settings).unwrap();
-        let mut admin = Vec::new();
-        for index in 0..ensemble.len() {
-            let port = free_address().unwrap().port();
-            ensemble.set(index, "admin.serverPort", &port.to_string());
-            admin.push(port);
-        }
+        let admin = ensemble.with_admin_servers().unwrap();
         ensemble.start_all().unwrap();
         let leader = ensemble.wait_for_leader(WITHIN);
         let watched = Self { ensemble, admin, sessions: Vec::new(), leader };

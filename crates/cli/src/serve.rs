@@ -1,18 +1,24 @@
 //! `rookery serve`: run a server until it is told to stop.
 
-use std::{env, future::Future, io, path::PathBuf, process::ExitCode, thread};
+use std::{env, io, path::PathBuf, process::ExitCode, thread};
 
 use server::{
     Ended, ServerError,
     config::{self, Overrides},
     logging::{self, LogFormat},
 };
-use tokio::signal::unix::{SignalKind, signal};
+use signal_hook::{
+    consts::{SIGINT, SIGTERM},
+    iterator::Signals,
+};
+use tokio::sync::oneshot;
 
 /// What ZooKeeper exits with when its configuration is not valid.
 const EXIT_INVALID_CONFIG: u8 = 2;
 /// What ZooKeeper exits with when its data directory cannot be used.
 const EXIT_DATA_DIR: u8 = 3;
+/// What ZooKeeper exits with when it cannot listen for the other servers.
+const EXIT_PEER_PORT: u8 = 14;
 
 /// The arguments of `rookery serve`.
 #[derive(Debug, clap::Args)]
@@ -96,12 +102,15 @@ fn client_threads() -> usize {
 }
 
 async fn serve(config: config::Config) -> ExitCode {
-    let stop = match stop_signal() {
+    let mut stop = match stop_signal() {
         Ok(stop) => stop,
         Err(error) => return fail(&format!("cannot listen for signals: {error}"), 1),
     };
-    tokio::pin!(stop);
-    let mut started = server::start(config.clone()).await;
+    let mut started = tokio::select! {
+        biased;
+        started = server::start(config.clone()) => started,
+        _ = &mut stop => end_before_the_start(),
+    };
     loop {
         let mut running = match started {
             Ok(running) => running,
@@ -114,7 +123,7 @@ async fn serve(config: config::Config) -> ExitCode {
             config.data_dir.display()
         );
         let ended = tokio::select! {
-            () = &mut stop => None,
+            _ = &mut stop => None,
             ended = running.ended() => Some(ended),
         };
         started = match ended {
@@ -136,20 +145,34 @@ fn end_with_failure(message: &str, code: u8) -> ! {
     signal_hook::low_level::exit(code.into())
 }
 
-/// Resolves when the process is asked to end.
-fn stop_signal() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+/// Ends the process at once, as it was asked to: it may wait for the other servers, and what it
+/// was about to read may take long. To the disk that is a crash, which it stands at every step.
+fn end_before_the_start() -> ! {
+    tracing::info!("stopped before it had started");
+    signal_hook::low_level::exit(0)
+}
+
+/// Resolves when the process is asked to end. When it is asked again it ends at once, wherever
+/// it is: a thread of its own waits for that, since the others may all be stuck.
+fn stop_signal() -> io::Result<oneshot::Receiver<()>> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let (ask, asked) = oneshot::channel();
+    thread::Builder::new().name("signals".into()).spawn(move || {
+        let mut told = signals.forever();
+        if told.next().is_some() {
+            // Nobody listens any more when it is ending by itself.
+            let _ = ask.send(());
         }
-    })
+        if told.next().is_some() {
+            end_with_failure("told to stop for the second time: ending at once", 1);
+        }
+    })?;
+    Ok(asked)
 }
 
 fn exit_code(error: &ServerError) -> u8 {
     match error {
+        error if error.is_of_peer_port() => EXIT_PEER_PORT,
         ServerError::Store(_) | ServerError::Log(_) => EXIT_DATA_DIR,
         ServerError::Audit { .. } | ServerError::Bind { .. } => 1,
     }

@@ -64,6 +64,11 @@ pub enum ServerError {
 }
 
 impl ServerError {
+    /// Whether other servers could not be listened for.
+    pub const fn is_of_peer_port(&self) -> bool {
+        matches!(self, Self::Log(raft_log::StartError::Listen { .. }))
+    }
+
     /// Whether the data of this server is not what was written.
     fn is_damage(&self) -> bool {
         match self {
@@ -101,6 +106,13 @@ pub enum Ended {
 /// on their way out.
 const CLOSED_WITHIN: Duration = Duration::from_secs(10);
 
+/// How long a server that ends waits for its tasks: a request that is still answered is given a
+/// second. Without its duties a leader must not lead on.
+const TASKS_END_WITHIN: Duration = Duration::from_secs(2);
+
+/// How long a connection to the metrics may do nothing, as in ZooKeeper, where none can set it.
+const METRICS_IDLE: Duration = Duration::from_secs(30);
+
 /// Starts a server: opens its data, replays its log, then takes clients. On return clients
 /// are served.
 ///
@@ -127,8 +139,17 @@ pub async fn start(config: Config) -> Result<Running, ServerError> {
                 return start_as_it_is(config).await;
             }
         }
-        started => started,
     }
+}
+
+fn set_aside_as_damaged(config: &Config, error: &ServerError) -> Result<(), store::StoreError> {
+    let aside = store::set_aside(&config.data_dir, &config.data_log_dir, rand::random)?;
+    tracing::error!(
+        %error,
+        set_aside = %aside.display(),
+        "this server's data is damaged: it begins anew, with what the others have"
+    );
+    Ok(())
 }
 
 async fn set_aside_when_closed(config: &Config) -> Result<PathBuf, store::StoreError> {
@@ -142,16 +163,6 @@ async fn set_aside_when_closed(config: &Config) -> Result<PathBuf, store::StoreE
         }
     }
 }
-fn set_aside_as_damaged(config: &Config, error: &ServerError) -> Result<(), store::StoreError> {
-    let aside = store::set_aside(&config.data_dir, &config.data_log_dir, rand::random)?;
-    tracing::error!(
-        %error,
-        set_aside = %aside.display(),
-        "this server's data is damaged: it begins anew, with what the others have"
-    );
-    Ok(())
-}
-
 
 /// Whether there is a quorum without this server, which then has all that was acknowledged.
 fn others_have_it_all(config: &Config) -> bool {
@@ -201,8 +212,10 @@ async fn start_as_it_is(config: Config) -> Result<Running, ServerError> {
     let failed = log.failed();
     let ensemble = service.ensemble.as_ref().filter(|_| others_have_it_all(&service.config));
     let differs = ensemble.map(Ensemble::differs);
-    let mut tasks = spawn_tasks(&service, &dir, listener, &stopped);
+    let mut tasks = JoinSet::new();
+    // First, as ZooKeeper's admin server: whoever is served as a client finds it there.
     serve_http(&service, &mut tasks, &stopped).await;
+    spawn_tasks(&service, &dir, listener, &stopped, &mut tasks);
     service.core.audit_server(Operation::ServerStart, AuditResult::Success);
     let core = Arc::clone(&service.core);
     Ok(Running { log, core, tasks, stop, client_address, failed, differs })
@@ -267,8 +280,8 @@ fn spawn_tasks(
     dir: &Arc<DataDir>,
     listener: TcpListener,
     stopped: &watch::Receiver<bool>,
-) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
+    tasks: &mut JoinSet<()>,
+) {
     let shared = || (Arc::clone(service), stopped.clone());
     let (service_, stop) = shared();
     tasks.spawn(listener::run(listener, service_, stop));
@@ -292,7 +305,6 @@ fn spawn_tasks(
         let (service_, stop) = shared();
         tasks.spawn(local_sessions::expire(service_, stop));
     }
-    tasks
 }
 
 /// Starts the admin server and the metrics endpoint, where they are configured.
@@ -301,22 +313,19 @@ async fn serve_http(
     tasks: &mut JoinSet<()>,
     stopped: &watch::Receiver<bool>,
 ) {
-    let mut serve = async |what: &str, address: SocketAddr, router| {
+    let mut serve = async |what: &str, address: SocketAddr, idle, router| {
         let Some(listener) = http::bind(what, address) else { return };
-        let mut stop = stopped.clone();
-        tasks.spawn(http::serve(listener, router, async move {
-            // A sender that is gone means stop as well.
-            let _ = stop.wait_for(|stop| *stop).await;
-        }));
+        tasks.spawn(http::serve(listener, router, idle, stopped.clone()));
     };
     if let Some(admin) = &service.config.admin {
         let router = http::admin_router(Arc::<Service>::clone(service), admin);
-        serve("the admin server", admin.address, router).await;
+        serve("the admin server", admin.address, admin.idle, router).await;
     }
     if let Some(address) = service.config.metrics_address {
         serve(
             "the metrics endpoint",
             address,
+            METRICS_IDLE,
             http::metrics_router(Arc::<Service>::clone(service)),
         )
         .await;
@@ -362,12 +371,21 @@ impl Running {
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         self.core.audit_server(Operation::ServerStop, AuditResult::Invoked);
-        while self.tasks.join_next().await.is_some() {}
+        end_tasks(&mut self.tasks).await;
         self.log.shutdown().await;
         if let Some(audit) = &self.core.audit {
             audit.close();
         }
         tracing::info!("stopped");
+    }
+}
+
+/// Waits for the tasks, which were told to end, but not for ever.
+async fn end_tasks(tasks: &mut JoinSet<()>) {
+    let ended = async { while tasks.join_next().await.is_some() {} };
+    if timeout(TASKS_END_WITHIN, ended).await.is_err() {
+        tracing::warn!(left = tasks.len(), "some tasks did not end in time: they are aborted");
+        tasks.abort_all();
     }
 }
 

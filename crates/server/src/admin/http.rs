@@ -1,8 +1,8 @@
 //! HTTP: the admin server (`/commands/…`) and the metrics (`/metrics`).
 //!
-//! Both look and count; the one thing that can be told is to hand the lead over. A port that cannot be bound is an error in the log
-//! and no more: ZooKeeper ends with code 4 over it, but clients are worth more than their
-//! statistics.
+//! Both look and count; the one thing that can be told is to hand the lead over. A port that
+//! cannot be bound is an error in the log and no more: ZooKeeper ends with code 4 over it, but
+//! clients are worth more than their statistics.
 
 mod cluster;
 mod commands;
@@ -10,8 +10,9 @@ mod guarded;
 mod index;
 mod limited;
 mod members;
+mod timed;
 
-use std::{collections::HashMap, future::Future, net::SocketAddr, sync::Arc};
+use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Router,
@@ -20,7 +21,7 @@ use axum::{
     response::{Html, IntoResponse, Response},
     routing::{get, post},
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, sync::watch};
 
 use super::{
     json::Json,
@@ -34,10 +35,15 @@ use limited::{Limited, Peer};
 
 /// The admin server, below a path such as `/commands`.
 pub fn admin_router(server: Arc<dyn ServerOperated>, config: &AdminServer) -> Router {
-    let command_url = config.command_url.as_str();
-    let index = index::page(command_url);
-    let base = command_url.trim_end_matches('/');
-    let mut router = Router::new().route(command_url, get(async move || Html(index)));
+    let index = index::page(&config.command_url);
+    // The path is taken as it is written: no part of it is a pattern.
+    let base = config.command_url.trim_end_matches('/').replace('{', "{{").replace('}', "}}");
+    let show_index = get(async move || Html(index));
+    let mut router = Router::new().without_v07_checks();
+    if !base.is_empty() {
+        router = router.route(&base, show_index.clone());
+    }
+    router = router.route(&format!("{base}/"), show_index);
     let limit = SnapshotLimit::new(config.snapshot_enabled, config.snapshot_interval);
     router = router
         .route(&format!("{base}/cluster"), get(cluster::cluster).with_state(Arc::clone(&server)))
@@ -55,7 +61,7 @@ pub fn admin_router(server: Arc<dyn ServerOperated>, config: &AdminServer) -> Ro
         let both = get(guarded::restore).post(guarded::restore).with_state(guarded.clone());
         router = router.route(&format!("{base}/{name}"), both);
     }
-    router.route(&format!("{base}/{{name}}"), get(run_command)).with_state(server)
+    router.route(&format!("{base}/{{*name}}"), get(run_command)).with_state(server)
 }
 
 /// `/metrics`.
@@ -81,14 +87,20 @@ pub fn bind(what: &str, address: SocketAddr) -> Option<TcpListener> {
     }
 }
 
-/// Answers until `stop` comes; requests under way are still answered.
+/// Answers until `stop` becomes true; requests under way are still answered, for a second.
+/// A connection on which the peer does nothing for `idle` is closed.
 pub async fn serve(
     listener: TcpListener,
     router: Router,
-    stop: impl Future<Output = ()> + Send + 'static,
+    idle: Duration,
+    mut stop: watch::Receiver<bool>,
 ) {
     let service = router.into_make_service_with_connect_info::<Peer>();
-    let serving = axum::serve(Limited::new(listener), service).with_graceful_shutdown(stop);
+    let limited = Limited::new(listener, idle, stop.clone());
+    let serving = axum::serve(limited, service).with_graceful_shutdown(async move {
+        // A sender that is gone means stop as well.
+        let _ = stop.wait_for(|stop| *stop).await;
+    });
     if let Err(error) = serving.await {
         tracing::error!(%error, "HTTP ended");
     }

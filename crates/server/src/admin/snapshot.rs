@@ -14,6 +14,10 @@ const FORMAT: i32 = 2;
 const DIGEST_VERSION: i32 = 2;
 /// What a znode takes beside its path and its data.
 const ZNODE_BYTES: usize = 4 + 4 + 8 + 60;
+/// What a session takes.
+const SESSION_BYTES: usize = 8 + 4;
+/// What the rest takes, but for long lists of ACLs.
+const REST_BYTES: usize = 64 * 1024;
 /// Stands for `world:anyone` with all permissions.
 const OPEN_ACL: i64 = -1;
 /// Ends the list of znodes, and each seal.
@@ -24,7 +28,9 @@ pub(crate) fn of_state(state: &State) -> Vec<u8> {
     let mut nodes = Writer::default();
     let data_bytes = usize::try_from(state.approximate_data_size()).unwrap_or_default();
     let znodes = usize::try_from(state.node_count()).unwrap_or_default();
-    nodes.bytes.reserve(data_bytes + znodes * ZNODE_BYTES);
+    // In one piece from the first, or it would be there twice when it grows.
+    let sessions_bytes = state.session_count() * SESSION_BYTES;
+    nodes.bytes.reserve(data_bytes + znodes * ZNODE_BYTES + sessions_bytes + REST_BYTES);
     let mut lists: BTreeMap<i64, AclView> = BTreeMap::new();
     state.visit_znodes(&mut |znode| {
         let key = acl_key(znode);
@@ -33,15 +39,16 @@ pub(crate) fn of_state(state: &State) -> Vec<u8> {
             lists.entry(key).or_insert_with(|| znode.acl.clone());
         }
     });
-    let mut file = Writer::default();
-    file.int(MAGIC).int(FORMAT).long(-1);
-    put_sessions(&mut file, state);
-    file.count(lists.len());
+    let mut head = Writer::default();
+    head.int(MAGIC).int(FORMAT).long(-1);
+    put_sessions(&mut head, state);
+    head.count(lists.len());
     for (key, list) in &lists {
-        file.long(*key);
-        put_acl(&mut file, list);
+        head.long(*key);
+        put_acl(&mut head, list);
     }
-    file.bytes.append(&mut nodes.bytes);
+    let mut file = nodes;
+    file.bytes.splice(0..0, head.bytes);
     file.text(END);
     file.seal();
     let zxid = state.last_zxid().0;

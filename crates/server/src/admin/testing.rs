@@ -32,6 +32,7 @@ pub(crate) struct Captured {
     pub(crate) mode: Mode,
     pub(crate) sessions: SessionsView,
     pub(crate) connections: parking_lot::Mutex<Vec<ConnectionView>>,
+    pub(crate) snapshot: Vec<u8>,
 }
 
 impl Default for Captured {
@@ -49,6 +50,7 @@ impl Default for Captured {
                 connection(37300, SessionId::NONE, 0, 0),
                 connection(37246, B, 10_000, 1_795_245_567_494),
             ]),
+            snapshot: b"ZKSN".to_vec(),
         }
     }
 }
@@ -145,7 +147,7 @@ impl ServerObserved for Captured {
     }
 
     fn snapshot(&self) -> (Zxid, Vec<u8>) {
-        (Zxid(0x9c), b"ZKSN".to_vec())
+        (Zxid(0x9c), self.snapshot.clone())
     }
 
     fn directory_sizes(&self) -> DirectorySizes {

@@ -107,6 +107,8 @@ pub struct AdminServer {
     pub snapshot_enabled: bool,
     /// `admin.rateLimiterIntervalInMS`: how long after a snapshot there is no other.
     pub snapshot_interval: Duration,
+    /// `admin.idleTimeout`: how long a connection may do nothing; [`Duration::MAX`] for ever.
+    pub idle: Duration,
 }
 
 /// `4lw.commands.whitelist`: which four-letter words are answered.
@@ -288,7 +290,16 @@ fn admin(raw: &mut RawConfig) -> Result<Option<AdminServer>, ConfigError> {
     let command_url = format!("/{}", url.trim_matches('/'));
     let snapshot_enabled = raw.flag("admin.snapshot.enabled", true);
     let snapshot_interval = snapshot_interval(raw)?;
-    Ok(Some(AdminServer { address, command_url, snapshot_enabled, snapshot_interval }))
+    let idle = admin_idle(raw)?;
+    Ok(Some(AdminServer { address, command_url, snapshot_enabled, snapshot_interval, idle }))
+}
+
+/// Jetty, which ZooKeeper gives it to, takes 0 and less for no limit.
+fn admin_idle(raw: &mut RawConfig) -> Result<Duration, ConfigError> {
+    let int = i64::from(i32::MIN)..=i64::from(i32::MAX);
+    let ms = raw.number("admin.idleTimeout", 30_000_i64, int, "milliseconds")?;
+    let limited = u64::try_from(ms).ok().filter(|ms| *ms > 0);
+    Ok(limited.map_or(Duration::MAX, Duration::from_millis))
 }
 
 /// Compat(rate-limit): the name says milliseconds, ZooKeeper 3.9 takes them for microseconds.

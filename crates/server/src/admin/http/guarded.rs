@@ -11,11 +11,13 @@ use std::{
 };
 
 use axum::{
+    body::Bytes,
     extract::{ConnectInfo, Query, State},
     http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use parking_lot::Mutex;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::limited::Peer;
 use crate::admin::{
@@ -37,21 +39,37 @@ pub(super) struct SnapshotLimit {
     enabled: bool,
     interval: Duration,
     last: Mutex<Option<Instant>>,
+    /// One at a time: each is a copy of all data, and is there until it is sent.
+    copies: Arc<Semaphore>,
 }
 
 impl SnapshotLimit {
     pub(super) fn new(enabled: bool, interval: Duration) -> Self {
-        Self { enabled, interval, last: Mutex::new(None) }
+        Self { enabled, interval, last: Mutex::new(None), copies: Arc::new(Semaphore::new(1)) }
     }
 
-    /// Whether it is time for another one, which begins now.
-    fn allows(&self) -> bool {
+    /// The right to make another one now, when it is time and the one before is gone.
+    fn admit(&self) -> Option<OwnedSemaphorePermit> {
         let mut last = self.last.lock();
         if last.is_some_and(|last| last.elapsed() < self.interval) {
-            return false;
+            return None;
         }
+        let place = Arc::clone(&self.copies).try_acquire_owned().ok()?;
         *last = Some(Instant::now());
-        true
+        Some(place)
+    }
+}
+
+/// A snapshot in memory, and its place. hyper keeps the answer until its last byte is sent or
+/// the connection is gone, and then drops it.
+struct SnapshotCopy {
+    file: Vec<u8>,
+    _place: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for SnapshotCopy {
+    fn as_ref(&self) -> &[u8] {
+        &self.file
     }
 }
 
@@ -71,20 +89,21 @@ pub(super) async fn snapshot(
         if arguments.get("streaming").is_some_and(|text| !text.eq_ignore_ascii_case("true")) {
             return Err((StatusCode::BAD_REQUEST, Some("snapshots are streamed, not kept")));
         }
-        if !limit.allows() {
+        let Some(place) = limit.admit() else {
             server.metrics().count(Counter::SnapshotsRateLimited, 1);
             return Err((StatusCode::TOO_MANY_REQUESTS, None));
-        }
-        Ok(server.snapshot())
+        };
+        let (zxid, file) = server.snapshot();
+        Ok((zxid, SnapshotCopy { file, _place: place }))
     });
     match made.await {
-        Ok(Ok((zxid, file))) => {
+        Ok(Ok((zxid, copy))) => {
             let head = [
                 ("last_zxid", zxid.to_string()),
-                ("snapshot_size", file.len().to_string()),
+                ("snapshot_size", copy.file.len().to_string()),
                 (header::CONTENT_TYPE.as_str(), "application/octet-stream".to_owned()),
             ];
-            (StatusCode::OK, head, file).into_response()
+            (StatusCode::OK, head, Bytes::from_owner(copy)).into_response()
         }
         Ok(Err((status, error))) => told(NAME, status, error),
         Err(_) => told(NAME, StatusCode::INTERNAL_SERVER_ERROR, None),

@@ -6,12 +6,13 @@ use expect_test::expect;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::oneshot,
+    time::timeout,
 };
 use tree::SessionId;
 
 use super::*;
 use crate::admin::{
+    metrics::Summary,
     testing::{APACHE, Captured},
     version::VERSION,
 };
@@ -22,17 +23,25 @@ fn admin(command_url: &str) -> AdminServer {
         command_url: command_url.to_owned(),
         snapshot_enabled: true,
         snapshot_interval: Duration::from_secs(600),
+        idle: IDLE,
     }
 }
 
+/// Longer than any test.
+const IDLE: Duration = Duration::from_secs(600);
+/// What must happen has not happened by then.
+const WITHIN: Duration = Duration::from_secs(30);
+
 /// A server of `router`; ends when the sender is dropped.
-async fn start(router: Router) -> (SocketAddr, oneshot::Sender<()>) {
+async fn start(router: Router) -> (SocketAddr, watch::Sender<bool>) {
+    start_with(router, IDLE).await
+}
+
+async fn start_with(router: Router, idle: Duration) -> (SocketAddr, watch::Sender<bool>) {
     let listener = bind("test", ([127, 0, 0, 1], 0).into()).unwrap();
     let address = listener.local_addr().unwrap();
-    let (stop, stopped) = oneshot::channel();
-    tokio::spawn(serve(listener, router, async move {
-        let _ = stopped.await;
-    }));
+    let (stop, stopped) = watch::channel(false);
+    tokio::spawn(serve(listener, router, idle, stopped));
     (address, stop)
 }
 
@@ -153,6 +162,23 @@ async fn a_server_that_does_not_serve_says_so() {
     assert!(head.starts_with("HTTP/1.1 405"), "{head}");
 }
 
+/// As ZooKeeper's admin server takes them.
+#[tokio::test]
+async fn whatever_is_below_the_path_of_the_commands_is_answered() {
+    for base in ["/commands", "/zk/", "/", "/:id", "/{x}", "/*", "/{*rest}"] {
+        let router = admin_router(Arc::new(Captured::default()), &admin(base));
+        let (address, _stop) = start(router).await;
+        let base = base.trim_end_matches('/');
+        let (head, body) = ask(address, "GET", &format!("{base}/")).await;
+        assert!(head.starts_with("HTTP/1.1 200") && body.contains("/ruok\""), "{base}: {head}");
+        let (_, body) = ask(address, "GET", &format!("{base}/ruok")).await;
+        assert!(body.contains("\"error\" : null"), "{base}: {body}");
+        let (head, body) = ask(address, "GET", &format!("{base}/x/y")).await;
+        assert!(head.starts_with("HTTP/1.1 200"), "{base}: {head}");
+        assert!(body.contains("Unknown command: x/y"), "{base}: {body}");
+    }
+}
+
 #[tokio::test]
 async fn monitor_has_the_values_of_mntr() {
     let (address, _stop) = start(admin_router(Arc::new(Captured::default()), &admin("/zk"))).await;
@@ -168,6 +194,9 @@ async fn metrics_have_the_names_that_dashboards_read() {
     let server = Captured::default();
     server.metrics.update_done(2500);
     server.metrics.reads_done(4, 250);
+    for ms in [2, 3, 9] {
+        server.metrics.observe(Summary::Sync, ms);
+    }
     let (address, _stop) = start(metrics_router(Arc::new(server))).await;
     let (head, body) = ask(address, "GET", "/metrics").await;
     assert!(head.contains("text/plain"), "{head}");
@@ -176,24 +205,29 @@ async fn metrics_have_the_names_that_dashboards_read() {
         let there = body.lines().any(|line| line.split([' ', '{']).next() == Some(name));
         assert!(there, "{name} is missing");
     }
-    let chosen = ["readlatency", "updatelatency", "znode_count", "avg_latency"];
+    let chosen = ["readlatency", "updatelatency", "znode_count", "avg_latency", "fsynctime"];
     let lines = body.lines().filter(|line| chosen.iter().any(|name| line.contains(name)));
     let shown: String = lines.map(|line| format!("{line}\n")).collect();
     expect![[r#"
         # HELP avg_latency avg_latency
         # TYPE avg_latency gauge
         avg_latency 0.7
+        # HELP fsynctime fsynctime
+        # TYPE fsynctime summary
+        fsynctime{quantile="0.5"} 3
+        fsynctime_sum 14
+        fsynctime_count 3
         # HELP readlatency readlatency
         # TYPE readlatency summary
         readlatency{quantile="0.5"} 0.25
-        readlatency{quantile="0.95"} 0.25
+        readlatency{quantile="0.9"} 0.25
         readlatency{quantile="0.99"} 0.25
         readlatency_sum 1
         readlatency_count 4
         # HELP updatelatency updatelatency
         # TYPE updatelatency summary
         updatelatency{quantile="0.5"} 2.5
-        updatelatency{quantile="0.95"} 2.5
+        updatelatency{quantile="0.9"} 2.5
         updatelatency{quantile="0.99"} 2.5
         updatelatency_sum 2.5
         updatelatency_count 1
@@ -299,4 +333,108 @@ async fn one_beyond_the_limit_gets_a_place_that_is_given_back() {
     drop(held);
     let (head, _) = waiting.await.unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+}
+
+/// What axum waits for when it stops.
+#[tokio::test]
+async fn half_a_request_does_not_keep_the_server_from_ending() {
+    let router = admin_router(Arc::new(Captured::default()), &admin("/commands"));
+    let listener = bind("test", ([127, 0, 0, 1], 0).into()).unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = watch::channel(false);
+    let serving = tokio::spawn(serve(listener, router, IDLE, stopped));
+    let mut halves = Vec::new();
+    for half in [&b""[..], b"G", b"GET /commands/ruok HTTP/1.1\r\nHost: x\r\n"] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(half).await.unwrap();
+        halves.push(stream);
+    }
+    // All of them were accepted: it is their turn before this one's.
+    ask(address, "GET", "/commands/ruok").await;
+    stop.send_replace(true);
+    timeout(WITHIN, serving).await.expect("it ends").unwrap();
+}
+
+#[tokio::test]
+async fn places_on_which_nothing_happens_are_given_to_others() {
+    let router = admin_router(Arc::new(Captured::default()), &admin("/commands"));
+    let (address, _stop) = start_with(router, Duration::from_millis(200)).await;
+    let mut held = Vec::new();
+    for number in 0..limited::CONNECTIONS_MAX {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        if number % 2 == 0 {
+            stream.write_all(b"GET /commands/ruok HTTP/1.1\r\n").await.unwrap();
+        }
+        held.push(stream);
+    }
+    let asked = timeout(WITHIN, ask(address, "GET", "/commands/ruok")).await;
+    let (head, _) = asked.expect("a place is given back");
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+}
+
+/// A request that never ends is not one that does something.
+#[tokio::test]
+async fn a_request_byte_by_byte_is_ended() {
+    let router = admin_router(Arc::new(Captured::default()), &admin("/commands"));
+    let (address, _stop) = start_with(router, Duration::from_millis(200)).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let ended = async {
+        stream.write_all(b"GET /commands/ruok HTTP/1.1\r\nX: ").await.unwrap();
+        while stream.write_all(b"x").await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(WITHIN, ended).await.expect("it is ended");
+}
+
+/// Gives away snapshots that fit into no socket, as often as one likes.
+fn large_snapshots() -> Router {
+    let server = Captured { snapshot: vec![b'x'; 64 << 20], ..Captured::default() };
+    let often = AdminServer { snapshot_interval: Duration::ZERO, ..admin("/commands") };
+    admin_router(Arc::new(server), &often)
+}
+
+/// Asks for a snapshot and reads the first of it only.
+async fn begin_snapshot(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("GET /commands/snapshot HTTP/1.1\r\nHost: x\r\n{PROVEN}\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut status = [0; 13];
+    stream.read_exact(&mut status).await.unwrap();
+    assert_eq!(&status, b"HTTP/1.1 200 ");
+    stream
+}
+
+async fn until_a_snapshot_is_given(address: SocketAddr) {
+    let given = async {
+        while ask_with(address, "HEAD", "/commands/snapshot", PROVEN).await.0.contains(" 429 ") {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(WITHIN, given).await.expect("the copy before is gone");
+}
+
+#[tokio::test]
+async fn one_snapshot_is_in_memory_at_a_time() {
+    let (address, _stop) = start(large_snapshots()).await;
+    let unread = begin_snapshot(address).await;
+    for _ in 0..3 {
+        let (head, said) = ask_with(address, "GET", "/commands/snapshot", PROVEN).await;
+        assert!(head.starts_with("HTTP/1.1 429 "), "{head}");
+        assert_eq!(said, refusal("snapshot", "null"));
+    }
+    drop(unread);
+    until_a_snapshot_is_given(address).await;
+    // One that was read, on a connection that stays.
+    let mut read = begin_snapshot(address).await;
+    let mut left = vec![0; 64 << 20];
+    read.read_exact(&mut left).await.unwrap();
+    until_a_snapshot_is_given(address).await;
+}
+
+#[tokio::test]
+async fn a_snapshot_that_nobody_reads_is_dropped() {
+    let (address, _stop) = start_with(large_snapshots(), Duration::from_secs(1)).await;
+    let _unread = begin_snapshot(address).await;
+    until_a_snapshot_is_given(address).await;
 }

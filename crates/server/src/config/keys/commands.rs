@@ -16,7 +16,13 @@ pub(super) const KEYS: &[Key] = &[
     honoured("admin.serverAddress", Text, "0.0.0.0", "address of the admin server"),
     honoured("admin.serverPort", Text, "8080", "port of the admin server"),
     honoured("admin.commandURL", Text, "/commands", "path of the admin server's commands"),
-    ignored("admin.idleTimeout", Text, "connections of the admin server are not timed"),
+    honoured(
+        "admin.idleTimeout",
+        Text,
+        "30000",
+        "milliseconds until a connection to the admin server on which nothing happens is closed; \
+         0 or less: never",
+    ),
     meaningless("admin.httpVersion", Text, "HTTP/1.1 is spoken"),
     refused(
         "admin.portUnification",
