@@ -35,7 +35,7 @@ pub(super) fn readings(server: &dyn ServerObserved) -> Vec<(String, Reading)> {
             Value::Gauge(value) => all.push((name.to_owned(), Reading::Integer(value))),
             Value::Fraction(value) => all.push((name.to_owned(), Reading::Double(value))),
             Value::Counter(value) => all.push((name.to_owned(), integer(value))),
-            Value::Summary(observed) => add_summary(&mut all, name, observed),
+            Value::Summary(summed) => add_summary(&mut all, name, summed.observed),
             Value::Latency(timed) => add_latency(&mut all, name, timed),
         }
     }

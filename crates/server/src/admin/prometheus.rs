@@ -1,7 +1,8 @@
 //! `/metrics`: the server's figures for Prometheus.
 //!
 //! The names are ZooKeeper's, without a prefix; times are in milliseconds, with fractions.
-//! Quantiles are over the server's whole life, or since `srst`.
+//! Quantiles are over the server's whole life, or since `srst`; ZooKeeper's are over the last
+//! ten minutes.
 
 use std::sync::Arc;
 
@@ -13,7 +14,7 @@ use prometheus::{
 };
 
 use super::{
-    metrics::{Observed, ProcessFigures, Series, Timed, Value, series},
+    metrics::{ProcessFigures, Series, Summed, Timed, Value, series},
     observed::ServerObserved,
 };
 
@@ -62,7 +63,7 @@ fn family_of(series: &Series) -> MetricFamily {
         Value::Gauge(value) => gauge(name, value as f64),
         Value::Fraction(value) => gauge(name, value),
         Value::Counter(value) => counter(name, value as f64),
-        Value::Summary(observed) => summary(name, observed),
+        Value::Summary(summed) => summary(name, &summed),
         Value::Latency(timed) => latency(name, &timed),
     }
 }
@@ -95,14 +96,14 @@ fn counter(name: &str, value: f64) -> MetricFamily {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has nothing but doubles")]
-fn summary(name: &str, observed: Observed) -> MetricFamily {
-    summary_family(name, observed.count, observed.sum as f64, &[])
+fn summary(name: &str, Summed { observed, median }: &Summed) -> MetricFamily {
+    summary_family(name, observed.count, observed.sum as f64, &[(0.5, *median as f64)])
 }
 
 #[expect(clippy::cast_precision_loss, reason = "Prometheus has nothing but doubles")]
 fn latency(name: &str, timed: &Timed) -> MetricFamily {
     let ms = |us: u64| us as f64 / 1000.0;
-    let quantiles = [(0.5, ms(timed.p50_us)), (0.95, ms(timed.p95_us)), (0.99, ms(timed.p99_us))];
+    let quantiles = [(0.5, ms(timed.p50_us)), (0.9, ms(timed.p90_us)), (0.99, ms(timed.p99_us))];
     summary_family(name, timed.count, ms(timed.sum_us), &quantiles)
 }
 
@@ -110,7 +111,8 @@ fn summary_family(name: &str, count: u64, sum: f64, quantiles: &[(f64, f64)]) ->
     let quantile = |(part, value): &(f64, f64)| {
         let mut quantile = Quantile::default();
         quantile.set_quantile(*part);
-        quantile.set_value(*value);
+        // As ZooKeeper, and as Prometheus would have it: of nothing there is no quantile.
+        quantile.set_value(if count == 0 { f64::NAN } else { *value });
         quantile
     };
     let mut summary = Summary::default();

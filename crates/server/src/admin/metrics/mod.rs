@@ -25,7 +25,7 @@ pub use names::{Counter, Latency, Summary};
 pub use process::ProcessFigures;
 pub(super) use process::kib;
 pub use quorum::{Duty, Proposal};
-pub use recorder::{Observed, Timed};
+pub use recorder::{Observed, Summed, Timed};
 pub use series::{Series, Value, series};
 pub use sizes::Sizes;
 
@@ -43,7 +43,7 @@ const TRACE_MASK: i64 = 306;
 #[derive(Debug)]
 pub struct Metrics {
     shards: Vec<Shard>,
-    summaries: Mutex<Vec<Observed>>,
+    summaries: Mutex<Vec<Recorder>>,
     quorum: Quorum,
     replies: Replies,
     /// What `stmk` set.
@@ -89,7 +89,7 @@ struct Shard {
 #[derive(Clone, Debug)]
 pub struct Figures {
     counters: Vec<u64>,
-    summaries: Vec<Observed>,
+    summaries: Vec<Summed>,
     latencies: Vec<Timed>,
     /// All requests: `avg_latency` and its like.
     pub requests: Timed,
@@ -105,6 +105,11 @@ impl Figures {
 
     /// What was observed of a summary.
     pub fn summary(&self, summary: Summary) -> Observed {
+        self.summed(summary).observed
+    }
+
+    /// The same with its middle.
+    pub fn summed(&self, summary: Summary) -> Summed {
         self.summaries[summary as usize]
     }
 
@@ -125,7 +130,7 @@ impl Metrics {
     pub fn new() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Shard::new()).collect(),
-            summaries: Mutex::new(vec![Observed::default(); Summary::ALL.len()]),
+            summaries: Mutex::new(Summary::ALL.iter().map(|_| Recorder::default()).collect()),
             quorum: Quorum::default(),
             replies: Replies::default(),
             trace_mask: AtomicI64::new(TRACE_MASK),
@@ -139,7 +144,7 @@ impl Metrics {
 
     /// Notes one observation of something that is rare: this takes a lock of the server.
     pub fn observe(&self, summary: Summary, value: u64) {
-        self.summaries.lock()[summary as usize].observe(value);
+        self.summaries.lock()[summary as usize].record(value, 1);
     }
 
     /// Notes that `count` requests took `each_us` microseconds each.
@@ -242,7 +247,7 @@ impl Metrics {
             }
             shard.latencies.lock().iter_mut().for_each(Recorder::reset);
         }
-        self.summaries.lock().fill(Observed::default());
+        self.summaries.lock().iter_mut().for_each(Recorder::reset);
         self.reset_proposal_sizes();
         self.replies.reset();
     }
@@ -265,7 +270,7 @@ impl Metrics {
         }
         Figures {
             counters: Counter::ALL.iter().map(sum).collect(),
-            summaries: self.summaries.lock().clone(),
+            summaries: self.summaries.lock().iter().map(Recorder::summed).collect(),
             latencies: merged.iter().map(Recorder::timed).collect(),
             requests: requests.timed(),
             reply_sizes: self.replies.sizes(),
@@ -343,7 +348,7 @@ mod tests {
         metrics.reset();
         let figures = metrics.figures();
         assert_eq!(figures.counter(Counter::SessionsExpired), 0);
-        assert_eq!(figures.summary(Summary::Sync), Observed::default());
+        assert_eq!(figures.summed(Summary::Sync), Summed::default());
         assert_eq!(figures.requests, Timed::default());
         assert_eq!(figures.reply_sizes, None);
     }

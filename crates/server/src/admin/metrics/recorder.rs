@@ -28,6 +28,15 @@ impl Observed {
     }
 }
 
+/// What was observed, and its middle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summed {
+    /// Count, sum, least and greatest.
+    pub observed: Observed,
+    /// Half of all values are not greater.
+    pub median: u64,
+}
+
 /// What is known about a latency, in microseconds; all 0 before the first observation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Timed {
@@ -41,6 +50,8 @@ pub struct Timed {
     pub max_us: u64,
     /// Half took no longer.
     pub p50_us: u64,
+    /// 90 of a hundred took no longer.
+    pub p90_us: u64,
     /// 95 of a hundred took no longer.
     pub p95_us: u64,
     /// 99 of a hundred took no longer.
@@ -61,7 +72,7 @@ impl Recorder {
         self.exact.observe(us);
         self.exact.count += count - 1;
         self.exact.sum = self.exact.sum.saturating_add(us.saturating_mul(count - 1));
-        self.histogram().saturating_record_n(us.max(1), count);
+        self.histogram().saturating_record_n(us, count);
     }
 
     pub(super) fn merge(&mut self, other: &Self) {
@@ -82,18 +93,26 @@ impl Recorder {
         *self = Self::default();
     }
 
+    /// Not more than this was observed in that part of all cases.
+    fn quantile(&self, part: f64) -> u64 {
+        let found = self.histogram.as_ref().map(|all| all.value_at_quantile(part));
+        // The bucket's upper end may lie beyond what was really observed.
+        found.unwrap_or(0).min(self.exact.max)
+    }
+
+    pub(super) fn summed(&self) -> Summed {
+        Summed { observed: self.exact, median: self.quantile(0.5) }
+    }
+
     pub(super) fn timed(&self) -> Timed {
-        let quantile = |part| {
-            let found = self.histogram.as_ref().map(|all| all.value_at_quantile(part));
-            // The bucket's upper end may lie beyond what was really observed.
-            found.unwrap_or(0).min(self.exact.max)
-        };
+        let quantile = |part| self.quantile(part);
         Timed {
             count: self.exact.count,
             sum_us: self.exact.sum,
             min_us: self.exact.min,
             max_us: self.exact.max,
             p50_us: quantile(0.5),
+            p90_us: quantile(0.9),
             p95_us: quantile(0.95),
             p99_us: quantile(0.99),
             p999_us: quantile(0.999),

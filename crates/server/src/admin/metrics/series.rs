@@ -4,7 +4,7 @@
 //! differ in what they show.
 
 use super::{
-    Counter, Figures, Latency, Observed, ProcessFigures, Summary, Timed,
+    Counter, Figures, Latency, Observed, ProcessFigures, Summary, Summed, Timed,
     names::{
         EMPTY_LATENCIES, EMPTY_SUMMARIES, REQUEST_COUNTERS, UPDATE_LATENCIES, ZERO_COUNTERS,
         ZERO_GAUGES,
@@ -33,9 +33,9 @@ pub enum Value {
     Fraction(f64),
     /// Only grows.
     Counter(u64),
-    /// Count, sum, least, greatest.
-    Summary(Observed),
-    /// The same with quantiles.
+    /// Count, sum, least, greatest, and the middle.
+    Summary(Summed),
+    /// The same with more quantiles.
     Latency(Timed),
 }
 
@@ -63,10 +63,10 @@ pub fn series(overview: &Overview, figures: &Figures, process: &ProcessFigures) 
         add(name, Value::Counter(0));
     }
     for summary in Summary::ALL {
-        add(summary.name(), Value::Summary(figures.summary(*summary)));
+        add(summary.name(), Value::Summary(figures.summed(*summary)));
     }
     for name in EMPTY_SUMMARIES {
-        add(name, Value::Summary(Observed::default()));
+        add(name, Value::Summary(Summed::default()));
     }
     for latency in Latency::ALL {
         // Alone, a write has propagated when its client knows.
