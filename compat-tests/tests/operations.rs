@@ -11,7 +11,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use compat_tests::ensemble::Ensemble;
 use compat_tests::http;
-use compat_tests::oracle::process::{ServerProcess, Software, free_address, rookery_binary};
+use compat_tests::oracle::process::{ServerProcess, Software, rookery_binary};
 use compat_tests::raw::{Answer, Session};
 
 const SESSION_MS: i32 = 30_000;
@@ -172,8 +172,8 @@ fn killed_with_data() -> Ensemble {
     ensemble
 }
 
-/// Servers whose data is damaged set it aside; when that befell a majority, what is left of one
-/// of them is still good for `recover`, which says what it lacks.
+/// Servers whose data is damaged wait with it in place when that befell a majority; what is left
+/// of one of them is still good for `recover`, which says what it lacks.
 #[test]
 fn what_is_left_of_a_damaged_server_can_be_recovered() {
     let mut ensemble = killed_with_data();
@@ -181,16 +181,14 @@ fn what_is_left_of_a_damaged_server_can_be_recovered() {
         cut_log(&ensemble, index);
         ensemble.spawn(index).unwrap();
     }
-    until("all wait for one that has the data", || {
-        (0..3).all(|index| ensemble.output(index).contains("waiting for a server of its cluster"))
+    until("all wait for a majority", || {
+        let waits = "nothing is changed until a majority of the others serves";
+        (0..3).all(|index| ensemble.output(index).contains(waits))
     });
     for index in 0..3 {
-        ensemble.kill(index);
+        ensemble.stop(index, WITHIN);
     }
-    let data = ensemble.data_dir(0);
-    fs::rename(data.join("rookery"), data.join("rookery.empty")).unwrap();
-    fs::rename(data.join("rookery.damaged"), data.join("rookery")).unwrap();
-    let directory = data.display().to_string();
+    let directory = ensemble.data_dir(0).display().to_string();
     for _ in 0..2 {
         let look = said(&rookery(&["recover", "--data-dir", &directory]));
         assert!(look.contains("Lost here already: "), "{look}");
@@ -228,15 +226,27 @@ fn a_lone_server_whose_log_was_cut_does_not_start() {
     }
 }
 
+/// As in a cluster whose names are known only some seconds after a server has started.
+#[test]
+fn a_name_of_its_own_that_is_not_known_is_tried_three_times() {
+    let dir = tempfile::TempDir::new().unwrap();
+    fs::create_dir(dir.path().join("data")).unwrap();
+    fs::write(dir.path().join("data/myid"), "1\n").unwrap();
+    let mut settings = settings();
+    for (id, host) in [(1, "nosuch.invalid"), (2, "127.0.0.1")] {
+        settings.push((format!("server.{id}"), format!("{host}:2888:3888")));
+    }
+    let mut server = ServerProcess::spawn_in(Software::Rookery, dir.path(), &settings).unwrap();
+    let status = server.wait_exit(WITHIN).expect("it ends");
+    assert_eq!(status.code(), Some(14), "as ZooKeeper");
+    let said = server.output();
+    assert_eq!(said.matches("it is tried again").count(), 2, "{said}");
+}
+
 /// Three servers and an observer with their admin servers' ports.
 fn operated(settings: &[(String, String)]) -> (Ensemble, Vec<u16>) {
     let mut ensemble = Ensemble::prepare_with_observers(Software::Rookery, 3, 1, settings).unwrap();
-    let ports: Vec<u16> = (0..4).map(|_| free_address().unwrap().port()).collect();
-    for (index, port) in ports.iter().enumerate() {
-        ensemble.set(index, "admin.enableServer", "true");
-        ensemble.set(index, "admin.serverAddress", "127.0.0.1");
-        ensemble.set(index, "admin.serverPort", &port.to_string());
-    }
+    let ports = ensemble.with_admin_servers().unwrap();
     ensemble.start_all().unwrap();
     ensemble.wait_for_leader(WITHIN);
     (ensemble, ports)

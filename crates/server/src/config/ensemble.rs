@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{
     error::ConfigError,
     members::{Member, Role},
-    raw::RawConfig,
+    raw::{RawConfig, decode_long},
     read_my_id,
 };
 
@@ -16,6 +16,9 @@ pub struct EnsembleConfig {
     pub me: Member,
     /// Whether peers may connect on every address of the machine, not only the configured.
     pub listen_on_all: bool,
+    /// `electionPortBindRetry`: how often the port for peers is tried at the start, a second
+    /// apart; 0: until it can be had.
+    pub listen_attempts: u32,
     /// `readonlymode.enabled`: a server that has lost the others serves those who only read.
     pub read_only_mode: bool,
     /// Which sessions are everybody's.
@@ -37,6 +40,9 @@ pub enum LocalSessionsMode {
     /// New sessions are local until they first create an ephemeral.
     Upgrading,
 }
+
+/// How often a port may be tried.
+const ATTEMPTS: std::ops::RangeInclusive<i64> = 0..=i32::MAX as i64;
 
 /// Ids that ZooKeeper documents; the id is the highest byte of session ids.
 const IDS: std::ops::RangeInclusive<i64> = 1..=255;
@@ -76,7 +82,7 @@ pub(super) fn own_member(
 /// # Errors
 /// When the members cannot form one.
 pub(super) fn config(
-    raw: &RawConfig,
+    raw: &mut RawConfig,
     members: &[Member],
     me: Option<Member>,
 ) -> Result<Option<EnsembleConfig>, ConfigError> {
@@ -99,6 +105,12 @@ pub(super) fn config(
     Ok(Some(EnsembleConfig {
         me,
         listen_on_all: raw.flag("quorumListenOnAllIPs", false),
+        listen_attempts: raw.number(
+            "electionPortBindRetry",
+            3,
+            ATTEMPTS,
+            "a number of attempts",
+        )?,
         read_only_mode: raw.flag("readonlymode.enabled", false),
         local_sessions: local_sessions(raw),
         limits,
@@ -139,7 +151,7 @@ const REQUEST_BYTES_MAX: i64 = 32 << 20;
 fn refuse_large_frames(raw: &RawConfig) -> Result<(), ConfigError> {
     const KEY: &str = "jute.maxbuffer";
     match raw.get(KEY) {
-        Some(limit) if limit.value.parse().is_ok_and(|limit: i64| limit > REQUEST_BYTES_MAX) => {
+        Some(limit) if decode_long(&limit.value).is_some_and(|most| most > REQUEST_BYTES_MAX) => {
             Err(limit.refused(KEY, "servers of an ensemble pass on 32 MiB at most"))
         }
         Some(_) | None => Ok(()),

@@ -270,7 +270,7 @@ impl RawConfig {
 
 /// A number as `Long.decode` of Java takes it: decimal, or hexadecimal `0x…` or `#…`. A
 /// leading 0 does not make it octal: nobody means that.
-fn decode_long(text: &str) -> Option<i64> {
+pub(super) fn decode_long(text: &str) -> Option<i64> {
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1, digits),
         None => (1, text.strip_prefix('+').unwrap_or(text)),

@@ -230,7 +230,7 @@ fn settings_reach_the_parts_that_honour_them() {
          extendedTypesEnabled=true\nreadonlymode.enabled=true\nenforceQuota=TRUE\n\
          maxClientCnxns=-1\nDigestAuthenticationProvider.superDigest=super:abc\n\
          metricsProvider.httpPort=7001\nmetricsProvider.httpHost=127.0.0.1\n\
-         admin.serverAddress=127.0.0.1\nadmin.commandURL=/zk/\nsnapSizeLimitInKb=0\nsnapCount=1",
+         admin.serverAddress=127.0.0.1\nadmin.commandURL=/zk/\nadmin.idleTimeout=500\nsnapSizeLimitInKb=0\nsnapCount=1",
     ));
     assert_eq!((config.session_timeouts.min_ms, config.session_timeouts.max_ms), (100, 10_000));
     let flags = config.settings.command_flags;
@@ -244,6 +244,7 @@ fn settings_reach_the_parts_that_honour_them() {
     assert_eq!(config.metrics_address, Some(([127, 0, 0, 1], 7001).into()));
     let admin = config.admin.unwrap();
     assert_eq!((admin.address, &*admin.command_url), (([127, 0, 0, 1], 8080).into(), "/zk"));
+    assert_eq!(admin.idle, std::time::Duration::from_millis(500));
     let keep_entries = 10_000;
     assert_eq!(config.checkpoints, Checkpoints { commands: 2, log_bytes: None, keep_entries });
 }
@@ -301,7 +302,7 @@ fn an_ensemble_refuses_requests_that_it_could_not_pass_on() {
     let file = File::new("");
     let folder = file.directory.path();
     fs::write(folder.join("myid"), "1\n").unwrap();
-    let start = |limit: u64| {
+    let start = |limit: &str| {
         let text = format!(
             "dataDir={}\nclientPort=2181\nserver.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2\n\
              jute.maxbuffer={limit}\n",
@@ -310,9 +311,13 @@ fn an_ensemble_refuses_requests_that_it_could_not_pass_on() {
         fs::write(folder.join("zoo.cfg"), text).unwrap();
         file.load(&Overrides::default())
     };
-    assert!(start(32 << 20).unwrap().config.ensemble.is_some());
-    let error = start((32 << 20) + 1).unwrap_err().to_string();
-    assert!(error.contains("jute.maxbuffer: servers of an ensemble pass on 32 MiB"), "{error}");
+    for taken in ["33554432", "0x2000000"] {
+        assert!(start(taken).unwrap().config.ensemble.is_some());
+    }
+    for refused in ["33554433", "0x2000001", "#8000000"] {
+        let error = start(refused).unwrap_err().to_string();
+        assert!(error.contains("jute.maxbuffer: servers of an ensemble pass on 32 MiB"), "{error}");
+    }
 }
 
 #[test]

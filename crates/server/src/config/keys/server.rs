@@ -68,13 +68,17 @@ pub(super) const STORAGE: &[Key] = &[
     meaningless("autopurge.snapRetainCount", Int, "there is one checkpoint, kept current"),
     meaningless("autopurge.purgeInterval", Int, "the log is purged behind each checkpoint"),
     meaningless("snapshot.compression.method", Text, "checkpoints are not snapshot files"),
-    meaningless("snapshot.trust.empty", Text, "of use when ZooKeeper's files are imported"),
+    meaningless("snapshot.trust.empty", Text, "concerns ZooKeeper's own data files"),
     meaningless("serializeLastProcessedZxid.enabled", Text, "a field of snapshot files"),
     meaningless("digest.enabled", Text, "the digest of the state is always kept"),
     meaningless("closeSessionTxn.enabled", Text, "a detail of ZooKeeper's log"),
     meaningless("datadir.autocreate", Text, "the data directory is made when it is missing"),
-    meaningless("db.autocreate", Text, "of use when a member of an ensemble is replaced"),
-    meaningless("forceSnapshotSync", Text, "of use between the servers of an ensemble"),
+    meaningless(
+        "db.autocreate",
+        Text,
+        "concerns ZooKeeper's own data files: a member with an empty disk joins anew",
+    ),
+    meaningless("forceSnapshotSync", Text, "concerns ZooKeeper's own protocol between servers"),
     honoured(
         "commitLogCount",
         Text,
@@ -82,7 +86,7 @@ pub(super) const STORAGE: &[Key] = &[
         "in an ensemble, entries of the log that are kept behind a checkpoint, so that a server \
          that was away for a moment gets these; one entry holds up to hundreds of writes",
     ),
-    meaningless("snapshotSizeFactor", Text, "of use between the servers of an ensemble"),
+    meaningless("snapshotSizeFactor", Text, "concerns ZooKeeper's own protocol between servers"),
 ];
 
 pub(super) const LIMITS: &[Key] = &[
