@@ -8,7 +8,7 @@
 //!   M9, M12–M17.
 //! - With whole clients, in `tests/clients/`: 13, 46, 52, 54, M7. With kills, in
 //!   `tests/durability.rs`: 10, 50, 60, M1 in part.
-//! - In `tests/four_letter.rs`: 55, M18–M20. In `tests/bad_input.rs`: 19, M21.
+//! - In `tests/four_letter.rs`: 55, M18–M20. In `tests/bad_input`: 19, M21.
 //! - Need an ensemble, which comes later: 6–8, 30, 33, 39 (several servers), M5.
 //! - Need an import of a data directory: 57 (`server`'s tests of zoo.cfg), 58, 59, M11, M22;
 //!   M10 needs the admin server's restore.
