@@ -78,6 +78,13 @@ pub(crate) struct Member {
     pub(crate) spec: String,
 }
 
+impl Member {
+    /// Whether it is on its way out.
+    pub(crate) const fn is_leaving(&self) -> bool {
+        self.hidden && !self.votes
+    }
+}
+
 pub(crate) fn log_id(position: LogPosition) -> LogId {
     LogId::new_term_index(position.term, position.index)
 }

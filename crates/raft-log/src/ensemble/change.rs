@@ -24,7 +24,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{
     Role, ServerSpec, Shared,
     joining::{add_observers, join, read_member, wire_member},
-    plan::{Plan, has_caught_up, is_ready, progress},
+    plan::{Plan, is_ready, progress},
 };
 use crate::{
     generated::peer as wire,
@@ -272,8 +272,9 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
     let plan = Plan::make(shared, &wanted);
     plan.wait_for_quorum(shared, |node| plan.present.contains(&node)).await?;
     plan.check_addresses(shared).await?;
-    if !plan.voters.contains(&shared.node) {
-        return give_way(shared, &plan).await;
+    if let Some(next) = plan.next_leader(shared) {
+        hand_over_locally(shared, Some(next)).await?;
+        return Err(ChangeError::HandedOver);
     }
     if !plan.add.is_empty() {
         let hidden = plan
@@ -290,17 +291,6 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
         change(shared, ChangeMembers::RemoveNodes(gone)).await?;
     }
     Err(ChangeError::NoQuorum)
-}
-
-/// A leader that is to vote no more lets one of those lead that will.
-async fn give_way(shared: &Arc<Shared>, plan: &Plan) -> Result<u64, ChangeError> {
-    let membership = shared.membership();
-    let stays = |node: &u64| plan.voters.contains(node) && has_caught_up(shared, *node);
-    let mut stay = membership.membership().voter_ids().filter(stays);
-    let next = stay.find(|node| is_heard(shared, *node)).ok_or(ChangeError::NoQuorum)?;
-    let member = membership.membership().get_node(&next);
-    hand_over_locally(shared, member.map(|member| member.server_id)).await?;
-    Err(ChangeError::HandedOver)
 }
 
 /// Hands the lead to another server; waits until it has it.
@@ -331,6 +321,7 @@ fn successor(shared: &Shared, to: Option<i64>) -> Option<u64> {
     let fits = |(node, member): &(&u64, &Member)| {
         **node != shared.node
             && voters.contains(*node)
+            && member.votes
             && to.is_none_or(|to| to == member.server_id)
             && is_heard(shared, **node)
     };
@@ -352,7 +343,14 @@ pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
         }
         let membership = shared.membership();
         let members = membership.membership();
-        let outcome = if members.get_joint_config().len() > 1 {
+        let is_joint = members.get_joint_config().len() > 1;
+        if !is_joint && stays_until_another_leads(&shared, members) {
+            if let Err(error) = hand_over_locally(&shared, None).await {
+                tracing::debug!(%error, "the lead could not be handed over");
+            }
+            continue;
+        }
+        let outcome = if is_joint {
             change(&shared, ChangeMembers::AddVoterIds(BTreeSet::new())).await
         } else if let Some(changes) = due(&shared, members, &mut leaving) {
             change(&shared, changes).await
@@ -364,6 +362,12 @@ pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
             Err(error) => tracing::debug!(%error, "the members could not be changed"),
         }
     }
+}
+
+/// Whether this leader votes only because nobody else that voted was to vote on.
+fn stays_until_another_leads(shared: &Shared, members: &Membership) -> bool {
+    let is_to_vote = members.get_node(&shared.node).is_some_and(|member| member.votes);
+    !is_to_vote && members.voter_ids().any(|voter| voter == shared.node)
 }
 
 /// Members that do not count any more, and since when this leader knows.
@@ -400,9 +404,11 @@ fn due(
     if let Some(changes) = superseded(shared, members, &voters) {
         return Some(changes);
     }
+    if let Some(changes) = former_leaders(shared, members, &voters) {
+        return Some(changes);
+    }
     // Those that were replaced or removed, and vote no more.
-    let leaves =
-        |(node, member): &(&u64, &Member)| member.hidden && !member.votes && is_learner(**node);
+    let leaves = |(node, member): &(&u64, &Member)| member.is_leaving() && is_learner(**node);
     let now = Instant::now();
     let since = |(node, _): (&u64, &Member)| (*node, leaving.get(node).copied().unwrap_or(now));
     let known: Leaving = members.nodes().filter(leaves).map(since).collect();
@@ -415,28 +421,40 @@ fn due(
     (!gone.is_empty()).then_some(ChangeMembers::RemoveNodes(gone))
 }
 
-/// Observers whose number another has. A change may make an observer of a server that has come
+/// Those that led until another one could, and are not to vote, once the others can do without.
+fn former_leaders(
+    shared: &Shared,
+    members: &Membership,
+    voters: &BTreeSet<u64>,
+) -> Option<ChangeMembers<u64, Member>> {
+    let is_to_vote = |node: &u64| members.get_node(node).is_some_and(|member| member.votes);
+    let (stay, go): (BTreeSet<u64>, BTreeSet<u64>) =
+        voters.iter().partition(|node| is_to_vote(node));
+    let ready = stay.iter().filter(|node| is_ready(shared, **node)).count();
+    (!go.is_empty() && ready > stay.len() / 2).then_some(ChangeMembers::RemoveVoters(go))
+}
+
+/// Learners whose number another has. A change may make an observer of a server that has come
 /// back with an empty disk, before its new node has taken the place of the former one: both
-/// observe then. Those that are not there are on their way out when another is there and has caught
-/// up; where none is, nobody goes.
+/// observe then. And a server on its way out that is taken for dead gets a node that stands for
+/// it, beside its own. Those that are not there are on their way out when another is there and has
+/// caught up; where none is, nobody goes.
 fn superseded(
     shared: &Shared,
     members: &Membership,
     voters: &BTreeSet<u64>,
 ) -> Option<ChangeMembers<u64, Member>> {
-    let observers = || {
-        members
-            .nodes()
-            .filter(|(node, member)| !member.votes && !member.hidden && !voters.contains(*node))
-    };
     let has_successor = |node: u64, member: &Member| {
-        observers().any(|(other, same)| {
-            *other != node && same.server_id == member.server_id && is_ready(shared, *other)
+        members.nodes().any(|(other, same)| {
+            let is_same = *other != node && same.server_id == member.server_id;
+            is_same && !same.is_leaving() && is_ready(shared, *other)
         })
     };
-    let gone: BTreeMap<u64, Member> = observers()
+    let gone: BTreeMap<u64, Member> = members
+        .nodes()
+        .filter(|(node, member)| !member.hidden && !voters.contains(*node))
         .filter(|(node, member)| !is_heard(shared, **node) && has_successor(**node, member))
-        .map(|(node, member)| (*node, Member { hidden: true, ..member.clone() }))
+        .map(|(node, member)| (*node, Member { hidden: true, votes: false, ..member.clone() }))
         .collect();
     (!gone.is_empty()).then_some(ChangeMembers::SetNodes(gone))
 }

@@ -134,10 +134,9 @@ pub(super) async fn join(shared: &Arc<Shared>, frame: &Frame) -> Result<u64, Cha
         let moved = Member { addresses, spec, ..known.clone() };
         return change(shared, openraft::ChangeMembers::SetNodes([(node, moved)].into())).await;
     }
-    let is_leaving = |member: &Member| member.hidden && !member.votes;
     let same: Vec<(u64, Member)> = members
         .nodes()
-        .filter(|(_, member)| member.server_id == joining.server_id && !is_leaving(member))
+        .filter(|(_, member)| member.server_id == joining.server_id && !member.is_leaving())
         .map(|(node, member)| (*node, member.clone()))
         .collect();
     let Some((_, known)) = same.first() else {

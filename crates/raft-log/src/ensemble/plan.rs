@@ -152,6 +152,16 @@ impl Plan {
         Ok(())
     }
 
+    /// Whom this leader lets lead first, since it is to vote no more: the server of a voter that
+    /// stays. None if it stays itself, or no voter does: then it leads until new ones vote.
+    pub(super) fn next_leader(&self, shared: &Shared) -> Option<i64> {
+        let membership = shared.membership();
+        let members = membership.membership();
+        let stays = |node: &u64| self.voters.contains(node) && is_ready(shared, *node);
+        let next = || members.voter_ids().find(stays).and_then(|node| members.get_node(&node));
+        if self.voters.contains(&shared.node) { None } else { next().map(|next| next.server_id) }
+    }
+
     /// The change itself, once enough of the new servers have caught up; none if they do not.
     pub(super) async fn joint_when_caught_up(
         &self,
@@ -201,14 +211,16 @@ impl Plan {
 
     /// The change itself. Who is to vote and has not caught up is left to the leader, who
     /// looks for such members all the time; none if fewer than a quorum of those that are to
-    /// vote would do so at once: what few of them have is not safe.
+    /// vote would do so at once: what few of them have is not safe. This leader votes until
+    /// another one leads.
     fn joint(&self, shared: &Shared) -> Option<ChangeMembers<u64, Member>> {
         let voting: BTreeSet<u64> = shared.membership().membership().voter_ids().collect();
         let ready = |node: &u64| is_ready(shared, *node);
         let promote: BTreeSet<u64> =
             self.voters.difference(&voting).copied().filter(ready).collect();
         let votes_at_once = voting.intersection(&self.voters).count() + promote.len();
-        let demote = voting.difference(&self.voters).copied().collect();
+        let goes = |node: &u64| *node != shared.node && !self.voters.contains(node);
+        let demote = voting.iter().copied().filter(goes).collect();
         (votes_at_once > self.voters.len() / 2).then(|| {
             ChangeMembers::Batch(vec![
                 ChangeMembers::SetNodes(self.set.iter().cloned().collect()),

@@ -185,6 +185,85 @@ async fn servers_are_added_change_their_role_and_are_removed_while_commands_go_o
     ensemble.stop_all().await;
 }
 
+/// A node was added that stands for it, beside its own; both were to vote when it was heard again,
+/// and the one that nobody runs was a member for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_added_again_while_it_is_taken_for_dead_is_one_member() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let address = free_address().await;
+    ensemble.add(4, address.clone(), address);
+    let voter = ensemble.specs[3].clone();
+    let observer = ServerSpec { votes: false, ..voter.clone() };
+    ensemble.node(leader).log.change_members(put(observer.clone())).await.unwrap();
+    ensemble.start(4).await;
+    let change = async |wanted| ensemble.node(leader).log.change_members(wanted).await.unwrap();
+    until("it observes", || ensemble.node(4).log.status().borrow().role == Role::Observing).await;
+    let own = ensemble.disks[&4].node;
+    let is_heard = || {
+        let lags = ensemble.node(leader).log.lags();
+        let heard = lags.iter().find(|lag| lag.peer.node == own).and_then(|lag| lag.heard);
+        heard.is_some_and(|heard| heard < std::time::Duration::from_millis(1500))
+    };
+    ensemble.net.cut_one_way(leader, 4);
+    until("it is taken for dead", || !is_heard()).await;
+    change(MemberChange { remove: vec![4], ..MemberChange::default() }).await;
+    change(put(observer)).await;
+    ensemble.net.mend();
+    until("it is heard again", is_heard).await;
+    change(put(voter)).await;
+    until("it votes, and is there once", || {
+        ensemble.nodes.keys().all(|server| {
+            let members = members(&ensemble, *server);
+            !members.changing && roles(&members) == (vec![1, 2, 3, 4], vec![])
+        })
+    })
+    .await;
+    ensemble.stop_all().await;
+}
+
+/// There is nobody among them to give the lead to first: it was refused, for ever.
+#[tokio::test(flavor = "multi_thread")]
+async fn all_servers_are_replaced_in_one_change() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    ensemble.node(leader).create("/a").await;
+    for number in 4..=6 {
+        let address = free_address().await;
+        ensemble.add(number, address.clone(), address);
+        ensemble.start(number).await;
+    }
+    let put = ensemble.specs[3..].to_vec();
+    let change = MemberChange { expected_version: None, put, remove: vec![1, 2, 3] };
+    let changed = async {
+        loop {
+            match ensemble.node(leader).log.change_members(change.clone()).await {
+                // They have not said yet that they are there.
+                Err(ChangeError::NoQuorum) => {}
+                outcome => return outcome,
+            }
+        }
+    };
+    tokio::time::timeout(ENDS_WITHIN, changed).await.unwrap().unwrap();
+    until("the new ones alone are members", || {
+        (4..=6).all(|number| {
+            let members = members(&ensemble, number);
+            !members.changing && roles(&members) == (vec![4, 5, 6], vec![])
+        })
+    })
+    .await;
+    for number in 1..=3 {
+        ensemble.kill(number).await;
+    }
+    ensemble.until_led().await;
+    ensemble.node(4).set("/a").await;
+    until("they go on with what there was", || ensemble.node(6).tree.version("/a") == 1).await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
 /// Its configuration is older than the one that leads: those whom it asks pass it on. They once
 /// said that they could not do it, for ever.
 #[tokio::test(flavor = "multi_thread")]
