@@ -32,16 +32,13 @@ struct Args {
     /// Faults in each run.
     #[arg(long)]
     faults: Option<u64>,
-    /// Let servers stand still among the other faults, too.
-    #[arg(long)]
-    standstills: bool,
 }
 
 impl Args {
     fn plan(&self, seed: u64) -> Plan {
         let usual = Plan::usual(seed);
         let faults = self.faults.unwrap_or(usual.faults);
-        Plan { faults, standstills: self.standstills, ..usual }
+        Plan { faults, ..usual }
     }
 }
 

@@ -29,15 +29,13 @@ pub struct Plan {
     pub clients: i64,
     /// How many faults.
     pub faults: u64,
-    /// Whether servers stand still among the faults; in the end the leader does in any case.
-    pub standstills: bool,
 }
 
 impl Plan {
     /// Three servers, or five for every fourth seed; four clients; some twenty faults.
     pub const fn usual(seed: u64) -> Self {
         let servers = if seed.is_multiple_of(4) { 5 } else { 3 };
-        Self { seed, servers, clients: 4, faults: 20, standstills: false }
+        Self { seed, servers, clients: 4, faults: 20 }
     }
 }
 
@@ -99,7 +97,7 @@ async fn run_here(plan: Plan) -> Outcome {
             break;
         }
         cluster.history.set_calm(false);
-        let fault = strike(&cluster, &chance, plan.standstills).await;
+        let fault = strike(&cluster, &chance).await;
         faults.push(format!("{:?}: {fault}", cluster.now()));
     }
     let is_as_wanted = heal(&cluster, &chance).await;
@@ -161,7 +159,7 @@ fn left_behind(cluster: &Cluster) -> Option<String> {
 }
 
 /// Lets something happen, and says what.
-async fn strike(cluster: &Arc<Cluster>, chance: &Chance, standstills: bool) -> String {
+async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
     let servers = cluster.all();
     let any = servers[chance.index(servers.len())];
     let leader = cluster.leaders().first().copied().unwrap_or(any);
@@ -208,7 +206,7 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance, standstills: bool) -> S
             format!("stop of {victim}, {}", if stopped.is_ok() { "done" } else { "hangs" })
         }
         12..15 => cluster.change_members(chance).await,
-        15..17 if standstills => {
+        15..17 => {
             let lasts = chance.millis(300..10_000);
             let is_up = cluster.stand_still(victim, lasts);
             format!("{victim} {} for {lasts:?}", if is_up { "stands still" } else { "is down" })
