@@ -367,6 +367,59 @@ fn three_become_five_and_five_three_and_no_acknowledged_write_is_lost() {
     assert!(writers.iter().all(|writer| writer.acknowledged() > 0));
 }
 
+/// Nobody who votes stays, so there is nobody to whom the leader could give way first.
+#[test]
+fn three_become_three_others_in_one_change_and_no_acknowledged_write_is_lost() {
+    let mut ensemble = ensemble();
+    let new: Vec<usize> = (0..3).map(|_| ensemble.add().unwrap()).collect();
+    let from = |first: usize| (0..6).map(|index| ensemble.address((first + index) % 6)).collect();
+    let load = Load::start((0..3).map(from).collect::<Vec<_>>(), SESSION_MS);
+    load.wait_for(500);
+    for new in &new {
+        ensemble.spawn(*new).unwrap();
+    }
+    let lines: Vec<String> = new.iter().map(|new| ensemble.line(*new)).collect();
+    let asked = Asked { joining: Some(&lines.join(",")), leaving: Some("1,2,3"), ..NOTHING };
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        let mut session = admin(&ensemble, 0);
+        match session.ask(RECONFIG, |out| put_reconfig(out, asked)).unwrap() {
+            // They have not said yet that they are there.
+            Answer::Reply(NEW_CONFIG_NO_QUORUM | IN_PROGRESS, _) => {}
+            Answer::Reply(0, body) => {
+                assert_eq!(config(&body).servers, lines);
+                break;
+            }
+            // The server is not one of them any more.
+            Answer::Closed => break,
+            other @ (Answer::Reply(..) | Answer::Nothing) => panic!("{other:?}"),
+        }
+        assert!(Instant::now() < deadline, "{}", ensemble.outputs());
+        thread::sleep(POLL_EVERY);
+    }
+    for new in &new {
+        until_mode(&ensemble, *new, FOLLOWS);
+    }
+    load.wait_for(200);
+    // One of the new ones leads, and has sent the former leader away.
+    let deadline = Instant::now() + WITHIN;
+    while !new.iter().any(|new| ensemble.output(*new).contains("the members have changed")) {
+        assert!(Instant::now() < deadline, "{}", ensemble.outputs());
+        thread::sleep(POLL_EVERY);
+    }
+    for former in 0..3 {
+        ensemble.kill(former);
+    }
+    load.wait_for(200);
+    let config = read_config(&mut admin(&ensemble, new[0]), false);
+    assert_eq!(config.servers, lines);
+    // Any one of them may go.
+    ensemble.kill(new[0]);
+    load.wait_for(200);
+    let writers = load.stop_and_verify();
+    assert!(writers.iter().all(|writer| writer.acknowledged() > 0));
+}
+
 #[test]
 fn a_participant_becomes_an_observer_and_back() {
     let ensemble = ensemble();

@@ -284,7 +284,11 @@ async fn change_locally(shared: &Arc<Shared>, wanted: MemberChange) -> Result<u6
         change(shared, ChangeMembers::AddNodes(hidden.collect())).await?;
     }
     if let Some(joint) = plan.joint_when_caught_up(shared).await {
-        return change(shared, joint).await;
+        let version = change(shared, joint).await?;
+        if !plan.voters.contains(&shared.node) {
+            until_demoted(shared).await;
+        }
+        return Ok(version);
     }
     if !plan.add.is_empty() {
         let gone = plan.add.iter().map(|(node, _)| *node).collect();
@@ -362,6 +366,19 @@ pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
             Err(error) => tracing::debug!(%error, "the members could not be changed"),
         }
     }
+}
+
+/// Gives way to one of the new voters, who then demotes this server: until then what it has
+/// counts, and it may be about to be taken away. What cannot be done now is done later.
+async fn until_demoted(shared: &Arc<Shared>) {
+    let _ = hand_over_locally(shared, None).await;
+    let votes = || shared.membership().membership().voter_ids().any(|voter| voter == shared.node);
+    let demoted = async {
+        while votes() {
+            sleep(LOOK_EVERY).await;
+        }
+    };
+    let _ = timeout(HAND_OVER_MAX, demoted).await;
 }
 
 /// Whether this leader votes only because nobody else that voted was to vote on.
