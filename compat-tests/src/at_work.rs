@@ -29,10 +29,10 @@ pub struct AtWork {
 }
 
 impl AtWork {
-    /// kazoo.
+    /// kazoo, once its first write was acknowledged.
     ///
     /// # Panics
-    /// When what it needs is missing.
+    /// When what it needs is missing, or it does not begin.
     pub fn kazoo(ensemble: &Ensemble) -> Self {
         let python = prerequisites::python_with_kazoo().expect("kazoo");
         let mut command = Command::new(python);
@@ -40,10 +40,10 @@ impl AtWork {
         Self::start(command, ensemble, None)
     }
 
-    /// Apache's Java client.
+    /// Apache's Java client, once its first write was acknowledged.
     ///
     /// # Panics
-    /// When what it needs is missing.
+    /// When what it needs is missing, or it does not begin.
     pub fn java(ensemble: &Ensemble) -> Self {
         let classes = TempDir::with_prefix("classes-").expect("a directory");
         let class_path = prerequisites::compile_java(classes.path()).expect("the Java client");
@@ -68,7 +68,10 @@ impl AtWork {
                 counter.store(line.parse().expect("a number"), Ordering::Relaxed);
             }
         });
-        Self { process, input, acknowledged, _compiled: compiled }
+        let mut working = Self { process, input, acknowledged, _compiled: compiled };
+        // Before that a lost connection is an error to it.
+        working.wait_for(1, ensemble);
+        working
     }
 
     /// How many writes were acknowledged.
