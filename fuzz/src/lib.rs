@@ -88,6 +88,7 @@ fn runtime(work: impl Future<Output = ()>) {
         static RUNTIME: RefCell<tokio::runtime::Runtime> = RefCell::new(
             tokio::runtime::Builder::new_current_thread()
                 .enable_time()
+                .start_paused(true)
                 .build()
                 .expect("a runtime without IO needs nothing of the system"),
         );
