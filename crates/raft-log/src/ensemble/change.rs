@@ -348,10 +348,10 @@ pub(crate) async fn ensure_joint_ends(shared: Arc<Shared>) {
         let membership = shared.membership();
         let members = membership.membership();
         let is_joint = members.get_joint_config().len() > 1;
-        if !is_joint && stays_until_another_leads(&shared, members) {
-            if let Err(error) = hand_over_locally(&shared, None).await {
-                tracing::debug!(%error, "the lead could not be handed over");
-            }
+        if !is_joint
+            && stays_until_another_leads(&shared, members)
+            && hand_over_locally(&shared, None).await.is_ok()
+        {
             continue;
         }
         let outcome = if is_joint {
@@ -381,7 +381,8 @@ async fn until_demoted(shared: &Arc<Shared>) {
     let _ = timeout(HAND_OVER_MAX, demoted).await;
 }
 
-/// Whether this leader votes only because nobody else that voted was to vote on.
+/// Whether this leader votes only because nobody else that voted was to vote on: all voters are
+/// replaced, or an observer is what was left of an ensemble.
 fn stays_until_another_leads(shared: &Shared, members: &Membership) -> bool {
     let is_to_vote = members.get_node(&shared.node).is_some_and(|member| member.votes);
     !is_to_vote && members.voter_ids().any(|voter| voter == shared.node)
@@ -438,17 +439,22 @@ fn due(
     (!gone.is_empty()).then_some(ChangeMembers::RemoveNodes(gone))
 }
 
-/// Those that led until another one could, and are not to vote, once the others can do without.
+/// Those that led until another one could, and are not to vote, once a quorum of all that are to
+/// does: what few of them have is not safe.
 fn former_leaders(
     shared: &Shared,
     members: &Membership,
     voters: &BTreeSet<u64>,
 ) -> Option<ChangeMembers<u64, Member>> {
-    let is_to_vote = |node: &u64| members.get_node(node).is_some_and(|member| member.votes);
-    let (stay, go): (BTreeSet<u64>, BTreeSet<u64>) =
-        voters.iter().partition(|node| is_to_vote(node));
-    let ready = stay.iter().filter(|node| is_ready(shared, **node)).count();
-    (!go.is_empty() && ready > stay.len() / 2).then_some(ChangeMembers::RemoveVoters(go))
+    let to_vote = || members.nodes().filter(|(_, member)| member.votes);
+    let servers: BTreeSet<i64> = to_vote().map(|(_, member)| member.server_id).collect();
+    let stays = |node: u64| voters.contains(&node) && is_ready(shared, node);
+    let stay = to_vote().filter(|(node, _)| stays(**node)).count();
+    let is_former = |(node, member): &(&u64, &Member)| {
+        voters.contains(*node) && !member.votes && **node != shared.node
+    };
+    let go: BTreeSet<u64> = members.nodes().filter(is_former).map(|(node, _)| *node).collect();
+    (!go.is_empty() && stay > servers.len() / 2).then_some(ChangeMembers::RemoveVoters(go))
 }
 
 /// Learners whose number another has. A change may make an observer of a server that has come

@@ -479,6 +479,44 @@ async fn a_survivor_goes_on_alone_and_takes_the_others_in_again() {
     ensemble.stop_all().await;
 }
 
+/// It votes until those that are to vote have come, and leads them in.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_observer_that_survives_alone_takes_the_voters_in_and_observes_again() {
+    let mut ensemble = Ensemble::new(3).await;
+    ensemble.start_all().await;
+    let leader = ensemble.until_led().await;
+    let address = free_address().await;
+    ensemble.add(4, address.clone(), address);
+    ensemble.specs[3].votes = false;
+    let observer = ensemble.specs[3].clone();
+    ensemble.node(leader).log.change_members(put(observer)).await.unwrap();
+    ensemble.start(4).await;
+    ensemble.node(leader).create("/a").await;
+    until("it observes", || ensemble.node(4).tree.version("/a") == 0).await;
+    ensemble.stop_all().await;
+    let survivor = ensemble.disks[&4].clone();
+    raft_log::recover(&*survivor.log, &*survivor.checkpoints, survivor.node, 4711).unwrap();
+    ensemble.start(4).await;
+    until("it leads alone", || ensemble.leader() == Some(4)).await;
+    for server in 1..=3 {
+        ensemble.wipe(server);
+        ensemble.start(server).await;
+    }
+    until("they vote again, and it observes", || {
+        ensemble.nodes.keys().all(|server| {
+            let members = members(&ensemble, *server);
+            !members.changing && roles(&members) == (vec![1, 2, 3], vec![4])
+        })
+    })
+    .await;
+    ensemble.until_led().await;
+    ensemble.node(1).set("/a").await;
+    until("with the state", || ensemble.nodes.values().all(|node| node.tree.version("/a") == 1))
+        .await;
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_moved_to_another_address_is_found_there() {
     let mut ensemble = Ensemble::new(3).await;
