@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use super::{Handshake, Incoming, RawConnection, Reader, Welcome, Writer};
 
 /// How long servers may take to be found again.
-const FOUND_WITHIN: Duration = Duration::from_secs(60);
+const FOUND_WITHIN: Duration = Duration::from_secs(180);
 /// Between two attempts to find one.
 const PAUSE: Duration = Duration::from_millis(5);
 
@@ -71,7 +71,7 @@ impl Session {
     ///
     /// # Panics
     /// When the session is refused, which it must never be whatever the servers went through,
-    /// or no server is found for a minute.
+    /// or no server is found for three minutes.
     pub fn resume_anywhere(servers: &mut [SocketAddr], handshake: &Handshake, who: &str) -> Self {
         let deadline = Instant::now() + FOUND_WITHIN;
         loop {

@@ -1,12 +1,12 @@
 //! The walk of a server that was away for so long that it needs another one's checkpoint.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use compat_tests::raw::{Answer, Session};
+use compat_tests::raw::{Answer, Incoming, Reader, Session};
 use fault_points::Point;
 
-use crate::armed::{Action, arm};
-use crate::ensemble::Trio;
+use crate::armed::{Action, Case, WITHIN, until};
+use crate::ensemble::{TRIES, Trio};
 use crate::plan::Scene;
 use crate::{cases, walk};
 
@@ -18,7 +18,9 @@ const LARGE_BYTES: usize = 900_000;
 /// Between the writes of a writer: they go on, but slower than a checkpoint is taken in.
 const REST: Duration = Duration::from_millis(30);
 /// Entries that servers keep behind a checkpoint.
-const KEPT: usize = 150;
+const KEPT: usize = 30;
+/// Writes between two checkpoints.
+const SNAP_COUNT: usize = 100;
 
 /// Walks the scenes of a server that is far behind.
 pub(crate) fn walk_all(action: Action) {
@@ -28,42 +30,97 @@ pub(crate) fn walk_all(action: Action) {
         return;
     }
     // A checkpoint every few moments, and of the log behind it what comes while one is taken in.
-    let settings =
-        [("tickTime", "1000"), ("snapCount", "100"), ("commitLogCount", &KEPT.to_string())];
+    let settings = [
+        ("tickTime", "1000"),
+        ("snapCount", &SNAP_COUNT.to_string()),
+        ("commitLogCount", &KEPT.to_string()),
+    ];
     let mut trio = Trio::start(&settings, REST);
     write_large(&trio);
     walk(&what, &cases, |case| {
-        let (leader, victim) = trio.roles();
-        trio.ensemble.kill(victim);
-        go_on(&trio, leader);
-        let armed = if case.scene == Scene::BehindLeader { leader } else { victim };
-        if case.scene == Scene::BehindAgain {
-            arm(&trio.ensemble.dir_of(victim), &[(Point::InstallRenameReceived, 0, "crash")]);
-            trio.ensemble.spawn(victim).unwrap();
-            let ended = trio.ensemble.wait_exit(victim, crate::armed::WITHIN);
-            assert!(ended.is_some(), "{case}: it does not crash: {}", trio.ensemble.outputs());
-        }
-        if armed == leader {
-            trio.arm(&[leader], case);
-        } else {
-            case.arm(&trio.ensemble.dir_of(victim));
-        }
-        trio.ensemble.spawn(victim).unwrap();
-        let reached = trio.wait_for_fault(&[armed], case);
+        let reached = (0..TRIES).find_map(|_| {
+            let reached = play(&mut trio, case);
+            if reached.is_none() {
+                trio.heal(case);
+            }
+            reached
+        });
+        let reached =
+            reached.unwrap_or_else(|| panic!("{case}: not reached: {}", trio.ensemble.outputs()));
         trio.check(reached, case);
         trio.heal(case);
     });
     trio.finish();
 }
 
-/// Writes more than the servers keep, an entry each.
+/// Where the point was reached; none if the server got what it missed from the log, which a
+/// leader keeps for a moment, for one that has just taken in a checkpoint.
+fn play(trio: &mut Trio, case: &Case) -> Option<usize> {
+    let (leader, victim) = trio.roles();
+    trio.ensemble.kill(victim);
+    go_on(trio, leader);
+    if case.scene == Scene::BehindAgain {
+        let first = Case { point: Point::InstallRenameReceived, action: Action::Crash, ..*case };
+        first.arm(&trio.ensemble.dir_of(victim));
+        trio.ensemble.spawn(victim).unwrap();
+        until_reached(trio, &first, victim, victim)?;
+        trio.check(victim, &first);
+    }
+    let armed = if case.scene == Scene::BehindLeader { leader } else { victim };
+    if armed == leader {
+        trio.arm(&[leader], case);
+    } else {
+        case.arm(&trio.ensemble.dir_of(victim));
+    }
+    trio.ensemble.spawn(victim).unwrap();
+    until_reached(trio, case, armed, victim)
+}
+
+/// Waits until one comes to the point, or the server that is behind has caught up without.
+fn until_reached(trio: &Trio, case: &Case, armed: usize, behind: usize) -> Option<usize> {
+    let is_reached = || case.is_reached(&trio.ensemble.output(armed));
+    until(case, || {
+        assert!(!trio.load.has_failed(), "{case}: a writer failed");
+        is_reached() || trio.ensemble.mode(behind).is_some()
+    });
+    is_reached().then_some(armed)
+}
+
+/// Writes more than the servers keep, an entry each, and on until the log of that is gone.
 fn go_on(trio: &Trio, leader: usize) {
     let mut session = Session::open(trio.ensemble.address(leader), 30_000).unwrap();
-    for _ in 0..2 * KEPT {
-        let answer = session.ask(SET_DATA, |out| {
+    for _ in 0..=KEPT {
+        set_at_once(&mut session, 1);
+    }
+    // One may be on its way that has less.
+    let enough = checkpoints(trio, leader) + 2;
+    let deadline = Instant::now() + WITHIN;
+    while checkpoints(trio, leader) < enough {
+        assert!(Instant::now() < deadline, "no checkpoint: {}", trio.ensemble.outputs());
+        set_at_once(&mut session, SNAP_COUNT);
+    }
+}
+
+/// How many a server has written.
+fn checkpoints(trio: &Trio, index: usize) -> u64 {
+    trio.ensemble.figure(index, "cnt_snapshottime").parse().unwrap()
+}
+
+/// So many writes, in as few entries as may be.
+fn set_at_once(session: &mut Session, writes: usize) {
+    for _ in 0..writes {
+        let frame = session.frame(SET_DATA, |out| {
             out.text(Some("/often")).buffer(Some(b"small now")).int(-1);
         });
-        assert!(matches!(answer.unwrap(), Answer::Reply(0, _)));
+        session.connection.send(&frame).unwrap();
+    }
+    for _ in 0..writes {
+        let Incoming::Frame(frame) = session.connection.read_frame(WITHIN).unwrap() else {
+            panic!("no answer");
+        };
+        let mut reader = Reader::new(&frame);
+        let (_xid, _zxid) = (reader.int("xid").unwrap(), reader.long("zxid").unwrap());
+        assert_eq!(reader.int("error code").unwrap(), 0);
     }
 }
 
