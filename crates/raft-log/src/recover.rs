@@ -124,15 +124,19 @@ impl Survivor {
         Ok(Self { node, server_id: own.1.server_id, found, last, members })
     }
 
-    /// All members, each under its number: itself, and stand-ins for the others.
+    /// All members, each under its number: itself, also if it was on its way in or out, and
+    /// stand-ins for the others.
     fn nodes(&self, cluster: u64) -> BTreeMap<u64, Member> {
-        let shown = self.members.nodes().filter(|(_, member)| !member.hidden);
+        let is_own = |node: &u64| *node == self.node;
+        let own = self.members.nodes().filter(|(node, _)| is_own(node));
+        let others = self.members.nodes().filter(|(node, member)| !is_own(node) && !member.hidden);
         let known_as = |(_, member): (&u64, &Member)| {
             let own = member.server_id == self.server_id;
             let node = if own { self.node } else { stand_in(member.server_id) };
-            (node, Member { cluster, ..member.clone() })
+            (node, Member { cluster, hidden: false, ..member.clone() })
         };
-        shown.map(known_as).collect()
+        // One that it replaces is shown, and says what it is to be.
+        own.chain(others).map(known_as).collect()
     }
 
     fn recovered(&self) -> Recovered {
@@ -177,4 +181,80 @@ fn newest_members(
         }
     }
     Ok(newest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mem::{MemCheckpoints, MemLog};
+
+    const OWN: u64 = 70_000;
+
+    /// What the log of a server holds when its members were these: node, number, vote, whether
+    /// it is on its way in or out.
+    fn log(members: &[(u64, i64, bool, bool)]) -> MemLog {
+        let member = |&(node, server_id, votes, hidden)| {
+            let addresses = vec![format!("127.0.0.1:{}", 2000 + server_id)];
+            let spec = ServerSpec { server_id, addresses, votes, spec: String::new() };
+            (node, Member { hidden, ..spec.to_member(1) })
+        };
+        let nodes: BTreeMap<u64, Member> = members.iter().map(member).collect();
+        let voters = nodes.iter().filter(|(_, member)| member.votes).map(|(node, _)| *node);
+        let membership = Membership::new(vec![voters.collect()], nodes.clone()).unwrap();
+        let entry = StoredEntry {
+            position: LogPosition { term: 3, index: 0 },
+            kind: EntryKind::Membership,
+            payload: codec::encode_membership(&membership),
+        };
+        let log = MemLog::default();
+        log.write(&[LogOp::Append(vec![entry])], true).unwrap();
+        log
+    }
+
+    #[test]
+    fn a_survivor_that_was_on_its_way_goes_on_too() {
+        struct Row {
+            what: &'static str,
+            members: &'static [(u64, i64, bool, bool)],
+            /// By number, and whether it is to vote.
+            servers: &'static [(i64, bool)],
+        }
+        let rows = [
+            Row {
+                what: "shown",
+                members: &[(OWN, 1, true, false), (70_002, 2, true, false)],
+                servers: &[(1, true), (2, true)],
+            },
+            Row {
+                what: "on its way out",
+                members: &[(OWN, 1, false, true), (70_002, 2, true, false)],
+                servers: &[(1, false), (2, true)],
+            },
+            Row {
+                what: "with a new disk, beside its former node",
+                members: &[
+                    (OWN, 1, false, true),
+                    (OWN + 1, 1, true, false),
+                    (70_002, 2, true, false),
+                ],
+                servers: &[(1, true), (2, true)],
+            },
+            Row {
+                what: "another one is on its way",
+                members: &[(OWN, 1, true, false), (70_002, 2, false, true)],
+                servers: &[(1, true)],
+            },
+        ];
+        for Row { what, members, servers } in rows {
+            let log = log(members);
+            let recovered = recover(&log, &MemCheckpoints::default(), OWN, 4711).expect(what);
+            let known: Vec<_> =
+                recovered.servers.iter().map(|server| (server.server_id, server.votes)).collect();
+            assert_eq!(known, servers, "{what}");
+            let alone = newest_members(&log, &log.state().unwrap()).unwrap().unwrap();
+            assert_eq!(alone.voter_ids().collect::<Vec<_>>(), [OWN], "{what}");
+            let own = alone.get_node(&OWN).unwrap();
+            assert_eq!((own.server_id, own.hidden, own.cluster), (1, false, 4711), "{what}");
+        }
+    }
 }
