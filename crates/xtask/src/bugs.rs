@@ -36,12 +36,9 @@ struct Bug {
 /// Puts the bugs back that are asked for (one by its name or number, or `all`), and runs up to
 /// `seeds` seeds of each.
 pub(crate) fn run(root: &Path, which: &str, seeds: u64) -> Result<(), Problems> {
-    let bugs: Vec<Bug> = all(root)?
-        .into_iter()
-        .filter(|bug| {
-            which == "all" || bug.name == which || bug.name.starts_with(&format!("{which}-"))
-        })
-        .collect();
+    let number = format!("{which:0>2}-");
+    let is_meant = |bug: &Bug| which == "all" || bug.name == which || bug.name.starts_with(&number);
+    let bugs: Vec<Bug> = all(root)?.into_iter().filter(is_meant).collect();
     if bugs.is_empty() {
         return Err(vec![format!("no bug in {BUGS} is called {which}")]);
     }
