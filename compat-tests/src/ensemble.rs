@@ -401,12 +401,17 @@ impl Ensemble {
     /// # Panics
     /// When the server does not show it.
     pub fn figure(&self, index: usize, name: &str) -> String {
-        let text = four_letter_word(self.address(index), "mntr").unwrap_or_default();
-        let value = text.lines().find_map(|line| {
+        self.figure_if_shown(index, name)
+            .unwrap_or_else(|| panic!("no {name} in mntr of server {}", index + 1))
+    }
+
+    /// The same; none from a server that does not serve.
+    pub fn figure_if_shown(&self, index: usize, name: &str) -> Option<String> {
+        let text = four_letter_word(self.address(index), "mntr").ok()?;
+        text.lines().find_map(|line| {
             let (key, value) = line.strip_prefix("zk_")?.split_once('\t')?;
             (key == name).then(|| value.to_owned())
-        });
-        value.unwrap_or_else(|| panic!("no {name} in mntr of server {}:\n{text}", index + 1))
+        })
     }
 
     /// Waits until a server says that it is `mode`; `None` for one that does not serve.

@@ -53,12 +53,13 @@ pub(crate) fn walk_all(action: Action) {
     trio.finish();
 }
 
-/// Where the point was reached; none if the server got what it missed from the log, which a
-/// leader keeps for a moment, for one that has just taken in a checkpoint.
+/// Where the point was reached. None if the server got what it missed from the log, which a
+/// leader keeps for a moment, for one that has just taken in a checkpoint; or if another one
+/// leads meanwhile.
 fn play(trio: &mut Trio, case: &Case) -> Option<usize> {
     let (leader, victim) = trio.roles();
     trio.ensemble.kill(victim);
-    go_on(trio, leader);
+    go_on(trio, leader)?;
     if case.scene == Scene::BehindAgain {
         let first = Case { point: Point::InstallRenameReceived, action: Action::Crash, ..*case };
         first.arm(&trio.ensemble.dir_of(victim));
@@ -86,42 +87,45 @@ fn until_reached(trio: &Trio, case: &Case, armed: usize, behind: usize) -> Optio
     is_reached().then_some(armed)
 }
 
-/// Writes more than the servers keep, an entry each, and on until the log of that is gone.
-fn go_on(trio: &Trio, leader: usize) {
-    let mut session = Session::open(trio.ensemble.address(leader), 30_000).unwrap();
+/// Writes more than the servers keep, an entry each, and on until the log of that is gone. None
+/// if this server leads no more.
+fn go_on(trio: &Trio, leader: usize) -> Option<()> {
+    let mut session = Session::open(trio.ensemble.address(leader), 30_000).ok()?;
     for _ in 0..=KEPT {
-        set_at_once(&mut session, 1);
+        set_at_once(&mut session, 1)?;
     }
     // One may be on its way that has less.
-    let enough = checkpoints(trio, leader) + 2;
+    let enough = checkpoints(trio, leader)? + 2;
     let deadline = Instant::now() + WITHIN;
-    while checkpoints(trio, leader) < enough {
+    while checkpoints(trio, leader)? < enough {
         assert!(Instant::now() < deadline, "no checkpoint: {}", trio.ensemble.outputs());
-        set_at_once(&mut session, SNAP_COUNT);
+        set_at_once(&mut session, SNAP_COUNT)?;
     }
+    Some(())
 }
 
 /// How many a server has written.
-fn checkpoints(trio: &Trio, index: usize) -> u64 {
-    trio.ensemble.figure(index, "cnt_snapshottime").parse().unwrap()
+fn checkpoints(trio: &Trio, index: usize) -> Option<u64> {
+    trio.ensemble.figure_if_shown(index, "cnt_snapshottime")?.parse().ok()
 }
 
-/// So many writes, in as few entries as may be.
-fn set_at_once(session: &mut Session, writes: usize) {
+/// So many writes, in as few entries as may be. None if the connection ends.
+fn set_at_once(session: &mut Session, writes: usize) -> Option<()> {
     for _ in 0..writes {
         let frame = session.frame(SET_DATA, |out| {
             out.text(Some("/often")).buffer(Some(b"small now")).int(-1);
         });
-        session.connection.send(&frame).unwrap();
+        session.connection.send(&frame).ok()?;
     }
     for _ in 0..writes {
-        let Incoming::Frame(frame) = session.connection.read_frame(WITHIN).unwrap() else {
-            panic!("no answer");
+        let Incoming::Frame(frame) = session.connection.read_frame(WITHIN).ok()? else {
+            return None;
         };
         let mut reader = Reader::new(&frame);
         let (_xid, _zxid) = (reader.int("xid").unwrap(), reader.long("zxid").unwrap());
         assert_eq!(reader.int("error code").unwrap(), 0);
     }
+    Some(())
 }
 
 fn write_large(trio: &Trio) {
