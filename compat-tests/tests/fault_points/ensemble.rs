@@ -9,7 +9,7 @@ use compat_tests::ensemble::Ensemble;
 use compat_tests::load::Load;
 use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Session};
-use fault_points::{Failing, Kind};
+use fault_points::{Failing, Kind, Point};
 use rustix::process::Signal;
 
 use crate::armed::{Action, Case, WITHIN, arm_lines, arm_pauses, disarm, until, until_seen};
@@ -86,6 +86,10 @@ impl Trio {
     /// The server that the fault has come to must end, or go on, as it should.
     pub(crate) fn check(&mut self, victim: usize, case: &Case) {
         match (case.action, case.point.failing()) {
+            // The end of the server where openraft asked for the checkpoint, and else not.
+            (Action::Fail, _) if case.point == Point::FreezeLink => {
+                let _ = self.ensemble.wait_exit(victim, PATIENCE);
+            }
             (Action::Crash, _) | (Action::Fail, Failing::Fatal) => {
                 let status = self.ensemble.wait_exit(victim, WITHIN);
                 let said = self.ensemble.output(victim);
@@ -130,6 +134,10 @@ impl Trio {
                 // A second one that was armed may end later than the first.
                 let was_armed = case.is_reached(&self.ensemble.output(index));
                 if was_armed && self.ensemble.wait_exit(index, Duration::ZERO).is_some() {
+                    let ends = case.action == Action::Crash
+                        || case.point.failing() == Failing::Fatal
+                        || case.scene == Scene::LeaderHandsOver;
+                    assert!(ends, "{case}: it ended: {}", self.ensemble.outputs());
                     self.ensemble.spawn(index).unwrap();
                 }
             }
