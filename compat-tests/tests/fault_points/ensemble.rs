@@ -9,7 +9,7 @@ use compat_tests::ensemble::Ensemble;
 use compat_tests::load::Load;
 use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Session};
-use fault_points::{Failing, Kind, Point};
+use fault_points::{Failing, Kind};
 use rustix::process::Signal;
 
 use crate::armed::{Action, Case, WITHIN, arm_lines, arm_pauses, disarm, until, until_seen};
@@ -86,10 +86,6 @@ impl Trio {
     /// The server that the fault has come to must end, or go on, as it should.
     pub(crate) fn check(&mut self, victim: usize, case: &Case) {
         match (case.action, case.point.failing()) {
-            // The end of the server where openraft asked for the checkpoint, and else not.
-            (Action::Fail, _) if case.point == Point::FreezeLink => {
-                let _ = self.ensemble.wait_exit(victim, PATIENCE);
-            }
             (Action::Crash, _) | (Action::Fail, Failing::Fatal) => {
                 let status = self.ensemble.wait_exit(victim, WITHIN);
                 let said = self.ensemble.output(victim);

@@ -144,7 +144,7 @@ points! {
 
     // A checkpoint for another server.
     /// Links to its files are made.
-    FreezeLink "freeze.link" Write Fatal,
+    FreezeLink "freeze.link" Write Retried,
     /// The links are removed.
     FreezeRemove "freeze.remove" Write Retried,
     /// Its files are offered.

@@ -13,7 +13,7 @@ use std::{io, sync::Arc, time::Duration};
 use bytes::BytesMut;
 use fault_points::{Point, reach_in_task};
 use jute::Record as _;
-use openraft::{alias, raft::SnapshotResponse};
+use openraft::raft::SnapshotResponse;
 use tokio::time::timeout;
 
 use crate::{
@@ -29,7 +29,7 @@ use crate::{
         convert::{read_log_id, read_vote, wire_log_id, wire_vote},
         frame::{Frame, invalid, put_frame},
     },
-    types::{Types, Vote},
+    types::{SnapshotMeta, Types, Vote},
 };
 
 /// Bytes of a file that travel in one frame.
@@ -43,16 +43,15 @@ const INSTALL_MAX: Duration = Duration::from_secs(600);
 pub(crate) async fn send(
     session: Session,
     vote: Vote,
-    snapshot: alias::SnapshotOf<Types, CheckpointHandle>,
+    meta: &SnapshotMeta,
+    frozen: &Arc<dyn FrozenCheckpoint>,
 ) -> Result<SnapshotResponse<Types>, PeerError> {
-    let CheckpointHandle(frozen) = snapshot.snapshot;
-    let frozen = frozen.ok_or_else(|| invalid("a checkpoint that is not frozen"))?;
     let mut session = session;
-    let meta = stored(&snapshot.meta);
+    let membership = stored(meta).membership;
     let offer = wire::Offer {
         vote: wire_vote(&vote),
-        applied: wire_log_id(snapshot.meta.last_log_id),
-        membership: &meta.membership,
+        applied: wire_log_id(meta.last_log_id),
+        membership: &membership,
         files: frozen
             .files()
             .iter()
@@ -70,7 +69,7 @@ pub(crate) async fn send(
         return Err(invalid("an answer about other files than were offered").into());
     }
     for (file, present) in wanted.present.iter().enumerate() {
-        send_file(&mut session, &frozen, file, present).await?;
+        send_file(&mut session, frozen, file, present).await?;
     }
     installed(&next(&mut session, INSTALL_MAX).await?.expect(Kind::Installed)?)
 }

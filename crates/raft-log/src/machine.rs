@@ -4,7 +4,7 @@
 //! and when a checkpoint is due.
 
 use std::{
-    io,
+    io, mem,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -103,6 +103,11 @@ pub(crate) struct Adapter {
     changing: Arc<AsyncMutex<()>>,
     due: Arc<Due>,
     purging: Arc<Purging>,
+    /// What the checkpoint stands for that openraft was given last. None until it has asked, as
+    /// it does when it starts.
+    given: Option<SnapshotMeta>,
+    /// Whether the newest one could not be frozen.
+    is_not_frozen: bool,
 }
 
 /// Counts the log since the last checkpoint, and rings when one is due.
@@ -157,7 +162,8 @@ impl Due {
 }
 
 /// Stands for a checkpoint where openraft moves snapshots around: frozen where it is to be
-/// sent, and nothing where it was written or received, for it is on disk then.
+/// sent, and nothing where it was written or received, for it is on disk then, or where it is to
+/// be sent and could not be frozen.
 #[derive(Clone)]
 pub(crate) struct CheckpointHandle(pub(crate) Option<Arc<dyn FrozenCheckpoint>>);
 
@@ -197,6 +203,8 @@ impl Adapter {
             changing: Arc::default(),
             due,
             purging,
+            given: None,
+            is_not_frozen: false,
         })
     }
 
@@ -308,11 +316,27 @@ impl RaftStateMachine<Types> for Adapter {
         &mut self,
     ) -> io::Result<Option<alias::SnapshotOf<Types, CheckpointHandle>>> {
         let checkpoints = Arc::clone(&self.checkpoints);
-        let frozen = off_thread(move || checkpoints.freeze()).await?;
-        let Some(frozen) = frozen.map_err(io::Error::other)? else {
+        let frozen = match (off_thread(move || checkpoints.freeze()).await?, &self.given) {
+            // An error would end openraft, and this server. It wants the files only to send
+            // them, and asks again if that fails.
+            (Err(CheckpointError::Io(error)), Some(given)) => {
+                if !mem::replace(&mut self.is_not_frozen, true) {
+                    tracing::warn!(%error, "a checkpoint cannot be frozen to be sent; it is tried again");
+                }
+                let (meta, snapshot) = (given.clone(), CheckpointHandle(None));
+                return Ok(Some(openraft::Snapshot { meta, snapshot }));
+            }
+            (frozen, _) => frozen.map_err(io::Error::other)?,
+        };
+        if mem::take(&mut self.is_not_frozen) {
+            tracing::info!("a checkpoint can be frozen again");
+        }
+        let Some(frozen) = frozen else {
+            self.given.get_or_insert_default();
             return Ok(None);
         };
         let meta = snapshot_meta(frozen.meta()).map_err(io::Error::other)?;
+        self.given = Some(meta.clone());
         let snapshot = CheckpointHandle(Some(Arc::from(frozen)));
         Ok(Some(openraft::Snapshot { meta, snapshot }))
     }

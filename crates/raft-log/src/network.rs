@@ -38,8 +38,8 @@ use crate::{
 
 /// Between two attempts to make an append lane.
 const REDIAL_PAUSE: Duration = Duration::from_millis(100);
-/// Between two attempts to reach a member that needs a checkpoint.
-const CHECKPOINT_REDIAL_PAUSE: Duration = Duration::from_secs(1);
+/// Between two attempts to send a checkpoint to a member that is away, or one that cannot be frozen.
+const CHECKPOINT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the ways to the members.
 #[derive(Clone)]
@@ -165,13 +165,18 @@ impl Way {
 
     /// Sends a checkpoint to a member that is there. Where it is not, waits until it is and
     /// fails all the same: openraft has a newer one frozen for each attempt, and would do so
-    /// each second for a member that is away for days.
+    /// each second for a member that is away for days. Fails, too, if it could not be frozen.
     async fn send_checkpoint(
         &mut self,
         vote: Vote,
         snapshot: alias::SnapshotOf<Types, CheckpointHandle>,
     ) -> Result<SnapshotResponse<Types>, PeerError> {
-        let last = snapshot.meta.last_log_id.as_ref().map_or(0, |last| last.index);
+        let openraft::Snapshot { meta, snapshot: CheckpointHandle(frozen) } = snapshot;
+        let Some(frozen) = frozen else {
+            sleep(CHECKPOINT_RETRY_PAUSE).await;
+            return Err(PeerError::Unreachable("there is no frozen checkpoint".to_owned()));
+        };
+        let last = meta.last_log_id.as_ref().map_or(0, |last| last.index);
         let sending = self.shared.purging.hold(self.target, last);
         let made = match self.checkpoint_lane.take() {
             Some(lane) => Ok(lane),
@@ -181,15 +186,15 @@ impl Way {
             Ok(lane) => lane,
             Err(error) => {
                 // Neither its files nor the log behind it are kept for who is away.
-                drop((snapshot, sending));
+                drop((frozen, sending));
                 while self.checkpoint_lane.is_none() {
-                    sleep(CHECKPOINT_REDIAL_PAUSE).await;
+                    sleep(CHECKPOINT_RETRY_PAUSE).await;
                     self.checkpoint_lane = self.dial_checkpoint_lane().await.ok();
                 }
                 return Err(error);
             }
         };
-        let sent = checkpoint_transfer::send(lane, vote, snapshot).await;
+        let sent = checkpoint_transfer::send(lane, vote, &meta, &frozen).await;
         sent.inspect(|_| sending.arrived()).inspect_err(|error| {
             tracing::warn!(
                 server = self.member.server_id, %error,

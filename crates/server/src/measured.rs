@@ -164,9 +164,11 @@ impl<S: CheckpointStore> CheckpointStore for MeasuredCheckpoints<S> {
     }
 
     fn freeze(&self) -> Result<Option<Box<dyn FrozenCheckpoint>>, CheckpointError> {
+        let frozen = self.store.freeze()?;
         // A leader's is for a server that is far behind.
-        self.metrics.count(Counter::CheckpointsSent, u64::from(self.metrics.duty() == Duty::Leads));
-        self.store.freeze()
+        let is_sent = frozen.is_some() && self.metrics.duty() == Duty::Leads;
+        self.metrics.count(Counter::CheckpointsSent, u64::from(is_sent));
+        Ok(frozen)
     }
 
     fn receive(

@@ -69,6 +69,25 @@ async fn nothing_is_frozen_for_one_that_is_away() {
     ensemble.stop_all().await;
 }
 
+/// A leader once ended when the checkpoint that another server needed could not be frozen.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_leader_that_cannot_freeze_a_checkpoint_tries_again() {
+    let (mut ensemble, leader, away) = with_one_far_behind().await;
+    let checkpoints = Arc::clone(&ensemble.disks[&leader].checkpoints);
+    let tried = || checkpoints.freezes.load(Ordering::Relaxed);
+    checkpoints.is_full.store(true, Ordering::Relaxed);
+    let before = tried();
+    ensemble.start(away).await;
+    until("it is tried again", || tried() > before + 2).await;
+    ensemble.node(leader).create("/meanwhile").await;
+    until("it goes on", || ensemble.node(leader).tree.version("/meanwhile") == 0).await;
+    checkpoints.is_full.store(false, Ordering::Relaxed);
+    until("it has the state", || ensemble.node(away).tree.version("/meanwhile") == 0).await;
+    assert_eq!(ensemble.until_led().await, leader);
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
+}
+
 /// It once went on for ever: by the time a checkpoint was there, the log behind it was purged.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_behind_a_checkpoint_waits_for_who_is_being_sent_it() {

@@ -1,9 +1,9 @@
 //! A log in memory whose disk can be made to stand still, and checkpoints that count how often
-//! they are frozen.
+//! they are frozen, and can fail at that.
 
 use std::{
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 use parking_lot::{Condvar, Mutex};
@@ -72,8 +72,10 @@ impl LogDisk for Disk {
 #[derive(Default)]
 pub(crate) struct Checkpoints {
     inner: MemCheckpoints,
-    /// How often one was frozen.
+    /// How often one was frozen, or was to be.
     pub(crate) freezes: AtomicU64,
+    /// Whether that fails.
+    pub(crate) is_full: AtomicBool,
 }
 
 impl CheckpointStore for Checkpoints {
@@ -94,6 +96,9 @@ impl CheckpointStore for Checkpoints {
 
     fn freeze(&self) -> Result<Option<Box<dyn FrozenCheckpoint>>, CheckpointError> {
         self.freezes.fetch_add(1, Ordering::Relaxed);
+        if self.is_full.load(Ordering::Relaxed) {
+            return Err(io::Error::from(io::ErrorKind::StorageFull).into());
+        }
         self.inner.freeze()
     }
 
