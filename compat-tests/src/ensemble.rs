@@ -401,8 +401,9 @@ impl Ensemble {
     /// # Panics
     /// When the server does not show it.
     pub fn figure(&self, index: usize, name: &str) -> String {
-        self.figure_if_shown(index, name)
-            .unwrap_or_else(|| panic!("no {name} in mntr of server {}", index + 1))
+        self.figure_if_shown(index, name).unwrap_or_else(|| {
+            panic!("no {name} in mntr of server {}: {}", index + 1, self.output(index))
+        })
     }
 
     /// The same; none from a server that does not serve.

@@ -326,6 +326,18 @@ impl Cluster {
         servers.iter().filter(|(_, server)| leads(server)).map(|(number, _)| *number).collect()
     }
 
+    /// How each server sees the ensemble, and the members that are wanted, for people to read.
+    pub(crate) fn describe(&self) -> String {
+        let servers = self.servers.lock();
+        let each = servers.iter().map(|(number, server)| {
+            let Some(up) = &server.up else { return format!("server {number} is down") };
+            let (status, digest) = (up.log.status().borrow().clone(), up.core.digest());
+            format!("server {number}, {:?} applied: {digest:?}, {status:?}", up.log.applied())
+        });
+        let each: Vec<_> = each.collect();
+        format!("wanted are {:?}; {}", self.wanted(), each.join("; "))
+    }
+
     /// Whether all members are up, as they are wanted, and have the same state, and one leads.
     pub fn is_settled(&self) -> bool {
         let wanted = self.wanted();

@@ -131,7 +131,9 @@ async fn run_here(plan: Plan) -> Outcome {
         violations.push(format!("{} {what}", Check::Serving));
     }
     if !settled {
-        violations.push(format!("{} its servers do not agree within {HEAL_MAX:?}", Check::Serving));
+        let found = cluster.describe();
+        let what = format!("its servers do not agree within {HEAL_MAX:?}: {found}");
+        violations.push(format!("{} {what}", Check::Serving));
     }
     if let Some(up) = cluster.wanted().keys().next().and_then(|server| cluster.up(*server)) {
         let is_open = |session| up.core.look(|state| state.session(session).is_some());
