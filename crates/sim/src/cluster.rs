@@ -11,7 +11,7 @@ use std::{
 
 use parking_lot::Mutex;
 use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec, Standstill};
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tree::OriginId;
 
 use crate::{
@@ -30,6 +30,8 @@ const CHECKPOINT_COMMANDS: u64 = 40;
 /// Entries kept behind a checkpoint: few, so that checkpoints are sent.
 const KEEP_ENTRIES: u64 = 10;
 
+/// How long a server may take to end in order.
+const STOP_MAX: Duration = Duration::from_secs(10);
 /// How often one looks, at the most, whether all have everything before one is wiped.
 const WIPE_LOOKS: u64 = 100;
 /// Between two looks.
@@ -262,14 +264,18 @@ impl Cluster {
         !status.members.changing && members.len() == wanted.len() && wanted.iter().all(is_member)
     }
 
-    /// Ends a server in order.
-    pub async fn stop(&self, server: i64) {
+    /// Ends a server in order; whether it ended in time.
+    pub async fn stop(&self, server: i64) -> bool {
         let up = self.servers.lock().get_mut(&server).and_then(|server| server.up.take());
-        let Some(up) = up else { return };
+        let Some(up) = up else { return true };
         up.go_on();
-        up.log.shutdown().await;
+        let has_ended = timeout(STOP_MAX, up.log.shutdown()).await.is_ok();
         up.end_tasks();
         self.net.crash(server);
+        if let Some(server) = self.servers.lock().get(&server) {
+            server.disk.end_process();
+        }
+        has_ended
     }
 
     /// The process of a server is stopped, for so long if nothing happens to it before.

@@ -1,8 +1,8 @@
 //! A disk that keeps what was synced. In a crash it loses what was not: all of it, or all behind
 //! some write.
 //!
-//! A server that has crashed may still hold its end of the disk for a moment: nothing that it
-//! writes then arrives.
+//! A server that has crashed or ended may still hold its end of the disk for a moment: nothing
+//! that it writes then arrives.
 
 use std::{collections::BTreeMap, io, ops::Range, sync::Arc, time::Duration};
 
@@ -57,7 +57,7 @@ struct Inner {
     /// What the server sees: with `unsynced`.
     live: Contents,
     unsynced: Vec<LogOp>,
-    /// Counts the crashes.
+    /// Counts the processes that ended, in whatever way.
     life: u64,
     is_slow: bool,
     /// The next write fails.
@@ -92,7 +92,7 @@ impl Disk {
         (Arc::new(held.clone()), Arc::new(held))
     }
 
-    /// How often the power has failed.
+    /// How often its server's process has ended.
     pub fn life(&self) -> u64 {
         self.inner.lock().life
     }
@@ -108,6 +108,12 @@ impl Disk {
         }
         inner.live = inner.durable.clone();
         inner.fails = false;
+    }
+
+    /// The server's process has ended, and the power is on: nothing is lost, and what it was about
+    /// to write never is written.
+    pub fn end_process(&self) {
+        self.inner.lock().life += 1;
     }
 
     /// The next write or sync fails, and what was not synced may be lost: its server must stop.
@@ -136,16 +142,42 @@ struct Held {
 }
 
 impl Held {
-    /// The power is on.
+    /// The process that holds it has not ended.
     fn alive(&self) -> io::Result<()> {
         let alive = self.disk.inner.lock().life == self.life;
-        alive.then_some(()).ok_or_else(|| io::Error::other("the power has failed"))
+        alive.then_some(()).ok_or_else(|| io::Error::other("the process has ended"))
     }
 
     /// What is written may arrive although it is said to have failed.
     fn fails(&self) -> io::Result<()> {
         let fails = self.disk.inner.lock().fails;
         if fails { Err(io::Error::other("the disk has failed")) } else { Ok(()) }
+    }
+}
+
+/// A checkpoint that arrives for as long as the server's process lives.
+struct HeldIncoming {
+    held: Held,
+    inner: Box<dyn IncomingCheckpoint>,
+}
+
+impl IncomingCheckpoint for HeldIncoming {
+    fn present(&mut self, file: usize) -> io::Result<u64> {
+        self.inner.present(file)
+    }
+
+    fn read(&mut self, file: usize, offset: u64, room: &mut [u8]) -> io::Result<usize> {
+        self.inner.read(file, offset, room)
+    }
+
+    fn write(&mut self, file: usize, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        self.held.alive()?;
+        self.inner.write(file, offset, bytes)
+    }
+
+    fn complete(self: Box<Self>) -> Result<(), CheckpointError> {
+        self.held.alive()?;
+        self.inner.complete()
     }
 }
 
@@ -231,7 +263,8 @@ impl CheckpointStore for Held {
         files: &[CheckpointFile],
     ) -> Result<Box<dyn IncomingCheckpoint>, CheckpointError> {
         self.alive()?;
-        self.disk.checkpoints.receive(files)
+        let inner = self.disk.checkpoints.receive(files)?;
+        Ok(Box::new(HeldIncoming { held: self.clone(), inner }))
     }
 
     fn verify(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
@@ -241,5 +274,42 @@ impl CheckpointStore for Held {
     fn install(&self, expected: &CheckpointMeta) -> Result<(), CheckpointError> {
         self.alive()?;
         self.disk.checkpoints.install(expected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use raft_log::CheckpointSink;
+
+    use super::*;
+
+    struct Nothing;
+
+    impl CheckpointSource for Nothing {
+        fn next_chunk(&mut self, _: &mut CheckpointSink<'_>) -> bool {
+            false
+        }
+
+        fn finish(self: Box<Self>, _: bool) {}
+    }
+
+    /// One that had ended in order once wrote its checkpoint over that of the next one.
+    #[test]
+    fn a_process_that_has_ended_writes_nothing() {
+        let disk = Disk::new(Chance::new(1));
+        let (log, checkpoints) = disk.hold();
+        let files = [CheckpointFile { name: "values".to_owned(), bytes: 1 }];
+        let mut incoming = checkpoints.receive(&files).unwrap();
+        let meta = CheckpointMeta { applied: None, membership: Bytes::new() };
+        checkpoints.write(&meta, &mut Nothing).unwrap();
+        log.write(&[], true).unwrap();
+        incoming.write(0, 0, b"a").unwrap();
+        disk.end_process();
+        assert!(checkpoints.write(&meta, &mut Nothing).is_err());
+        assert!(log.write(&[], true).is_err());
+        assert!(incoming.write(0, 0, b"b").is_err());
+        let (log, checkpoints) = disk.hold();
+        checkpoints.write(&meta, &mut Nothing).unwrap();
+        log.write(&[], true).unwrap();
     }
 }

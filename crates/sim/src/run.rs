@@ -204,8 +204,8 @@ async fn strike(cluster: &Arc<Cluster>, chance: &Chance) -> String {
             "all is well for a while".to_owned()
         }
         11 => {
-            let stopped = timeout(Duration::from_secs(10), cluster.stop(victim)).await;
-            format!("stop of {victim}, {}", if stopped.is_ok() { "done" } else { "hangs" })
+            let has_ended = cluster.stop(victim).await;
+            format!("stop of {victim}, {}", if has_ended { "done" } else { "hangs" })
         }
         12..15 => cluster.change_members(chance).await,
         15..17 => {
