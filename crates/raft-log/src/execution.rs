@@ -4,7 +4,8 @@
 //! A simulation calls [`simulate`] on its thread, which must run a single-threaded tokio
 //! runtime with a paused clock. Everything that is started there from then on stays there:
 //! the raft thread and the log thread become tasks, work for other threads is done by the
-//! task that wants it, after some time, and chance comes from the seed. What is started on other threads is not concerned.
+//! task that wants it, after some time, and chance comes from the seed. What is started on other
+//! threads is not concerned.
 
 use std::{
     cell::{Cell, RefCell},
@@ -23,6 +24,10 @@ use crate::standstill;
 /// What work on another thread takes at the most in a simulation: as a checkpoint of some
 /// megabytes.
 const OFF_THREAD_MICROS_MAX: u64 = 30_000;
+/// What writing a checkpoint takes at the most in a simulation: as one of a gigabyte.
+const WRITING_MICROS_MAX: u64 = 3_000_000;
+/// One in so many takes longer than [`OFF_THREAD_MICROS_MAX`].
+const LONG_ONE_IN: u64 = 4;
 
 thread_local! {
     static SIMULATED: Cell<bool> = const { Cell::new(false) };
@@ -48,18 +53,28 @@ pub(crate) async fn off_thread<T: Send + 'static>(
 ) -> io::Result<T> {
     if is_simulated() {
         // Other things happen meanwhile, there as here.
-        tokio::time::sleep(some_time()).await;
+        tokio::time::sleep(Duration::from_micros(below(OFF_THREAD_MICROS_MAX))).await;
         return Ok(work());
     }
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
 }
 
-/// How long work on another thread takes in a simulation.
-fn some_time() -> Duration {
-    let micros = CHANCE.with_borrow_mut(|chance| {
-        chance.as_mut().map_or(0, |chance| chance.random_range(0..OFF_THREAD_MICROS_MAX))
-    });
-    Duration::from_micros(micros)
+/// The same for writing a checkpoint, which may take seconds and holds up nothing.
+///
+/// # Errors
+/// When it panicked.
+pub(crate) async fn write_off_thread<T: Send + 'static>(
+    work: impl FnOnce() -> T + Send + 'static,
+) -> io::Result<T> {
+    if is_simulated() && below(LONG_ONE_IN) == 0 {
+        tokio::time::sleep(Duration::from_micros(below(WRITING_MICROS_MAX))).await;
+    }
+    off_thread(work).await
+}
+
+/// A number below `max`, by the simulation's chance.
+fn below(max: u64) -> u64 {
+    CHANCE.with_borrow_mut(|chance| chance.as_mut().map_or(0, |chance| chance.random_range(0..max)))
 }
 
 /// Brings what happens at the same time into some order.

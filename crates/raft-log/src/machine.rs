@@ -30,7 +30,7 @@ use crate::{
     codec,
     disk::LogPosition,
     ensemble::Members,
-    execution::off_thread,
+    execution::{off_thread, write_off_thread},
     panic::abort_on_panic,
     proposer::Proposer,
     purging::Purging,
@@ -362,7 +362,7 @@ impl RaftSnapshotBuilder<Types> for Builder {
             .take()
             .ok_or_else(|| io::Error::other("a checkpoint is built once"))?;
         let (checkpoints, meta) = (Arc::clone(&self.checkpoints), stored(&self.meta));
-        let written = off_thread(move || {
+        let written = write_off_thread(move || {
             let written = checkpoints.write(&meta, source.as_mut());
             pass(Point::CheckpointFinish);
             source.finish(written.is_ok());
