@@ -10,7 +10,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec, Standstill};
+use raft_log::{EnsembleConfig, RaftLog, RaftLogConfig, Role, ServerSpec, Standstill, Status};
 use tokio::time::{Instant, sleep, timeout};
 use tree::OriginId;
 
@@ -336,9 +336,16 @@ impl Cluster {
     pub(crate) fn describe(&self) -> String {
         let servers = self.servers.lock();
         let each = servers.iter().map(|(number, server)| {
-            let Some(up) = &server.up else { return format!("server {number} is down") };
-            let (status, digest) = (up.log.status().borrow().clone(), up.core.digest());
-            format!("server {number}, {:?} applied: {digest:?}, {status:?}", up.log.applied())
+            let Some(up) = &server.up else { return format!("{number} is down") };
+            let Status { role, term, members, .. } = up.log.status().borrow().clone();
+            let (zxid, digest) = up.core.digest();
+            let changing = if members.changing { ", which change" } else { "" };
+            let members: Wanted =
+                members.members.iter().map(|one| (one.server.server_id, one.voting)).collect();
+            format!(
+                "{number} is {role:?} in term {term} with state {digest:x} of {zxid:?} and members \
+                 {members:?}{changing}"
+            )
         });
         let each: Vec<_> = each.collect();
         format!("wanted are {:?}; {}", self.wanted(), each.join("; "))

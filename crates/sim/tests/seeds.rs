@@ -7,10 +7,10 @@ use std::{
     fs,
     io::{self, Write},
     path::Path,
-    sync::Mutex,
     thread,
 };
 
+use parking_lot::Mutex;
 use sim::{Plan, run};
 
 /// Enough to meet every kind of fault many times.
@@ -46,7 +46,7 @@ struct Log;
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        SAID.lock().map_err(|error| io::Error::other(error.to_string()))?.write(bytes)
+        SAID.lock().write(bytes)
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -59,18 +59,19 @@ struct KeptOnFailure(u64);
 
 impl KeptOnFailure {
     fn begin(seed: u64) -> Self {
-        SAID.lock().unwrap().clear();
+        SAID.lock().clear();
         Self(seed)
     }
 }
 
 impl Drop for KeptOnFailure {
+    #[expect(clippy::print_stderr, reason = "a test that fails says why")]
     fn drop(&mut self) {
         if !thread::panicking() {
             return;
         }
         let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("seed-{}.log", self.0));
-        let written = SAID.lock().map(|said| fs::write(&path, &*said));
+        let written = fs::write(&path, &*SAID.lock());
         eprintln!("what the servers of seed {} said: {} ({written:?})", self.0, path.display());
     }
 }
