@@ -321,7 +321,7 @@ impl RaftStateMachine<Types> for Adapter {
             // them, and asks again if that fails.
             (Err(CheckpointError::Io(error)), Some(given)) => {
                 if !mem::replace(&mut self.is_not_frozen, true) {
-                    tracing::warn!(%error, "a checkpoint cannot be frozen to be sent; it is tried again");
+                    tracing::warn!(%error, "a checkpoint cannot be frozen; it is tried again");
                 }
                 let (meta, snapshot) = (given.clone(), CheckpointHandle(None));
                 return Ok(Some(openraft::Snapshot { meta, snapshot }));

@@ -38,7 +38,7 @@ use crate::{
 
 /// Between two attempts to make an append lane.
 const REDIAL_PAUSE: Duration = Duration::from_millis(100);
-/// Between two attempts to send a checkpoint to a member that is away, or one that cannot be frozen.
+/// Between two attempts to send a checkpoint: the member is away, or it cannot be frozen.
 const CHECKPOINT_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
 /// Makes the ways to the members.
