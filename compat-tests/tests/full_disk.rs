@@ -6,13 +6,14 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use compat_tests::digests;
 use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::load::Load;
-use compat_tests::oracle::process::Software;
+use compat_tests::oracle::process::{Software, rookery_binary};
 use compat_tests::raw::{Answer, Session};
 use compat_tests::small_disk::SmallDisk;
 
@@ -43,48 +44,35 @@ fn fill(leads: bool) {
     let mut ensemble = Ensemble::prepare(Software::Rookery, 3, &settings).unwrap();
     let disk = SmallDisk::mount_at(&ensemble.data_dir(SMALL), DISK_MEBIBYTES).unwrap();
     fs::write(ensemble.data_dir(SMALL).join("myid"), format!("{}\n", SMALL + 1)).unwrap();
+    let admin_ports = ensemble.with_admin_servers().unwrap();
     ensemble.start_all().unwrap();
-    let deadline = Instant::now() + WITHIN;
-    while (ensemble.wait_for_leader(WITHIN) == SMALL) != leads {
-        assert!(Instant::now() < deadline, "the wrong one leads: {}", ensemble.outputs());
-        let leader = ensemble.wait_for_leader(WITHIN);
-        ensemble.stop(leader, WITHIN);
-        ensemble.start_again(leader).unwrap();
-    }
+    until_led_by(&ensemble, &admin_ports, if leads { SMALL } else { 0 });
     let healthy = [ensemble.address(0), ensemble.address(1)];
     let servers = [vec![healthy[0], healthy[1]], vec![healthy[1], healthy[0]]];
     let load = Load::start_with(servers, SESSION_MS, |writer| writer.with_rest(REST));
     load.wait_for(100);
 
     // Its own clients are turned away before the disk is full, and served when there is room.
-    let mut session = Session::open(ensemble.address(SMALL), SESSION_MS).unwrap();
     disk.leave_free(40).unwrap();
     let deadline = Instant::now() + WITHIN;
+    let mut session = open(ensemble.address(SMALL), deadline);
     let refusal = loop {
-        let answer = session.ask(SET_DATA, |out| {
-            out.text(Some("/writer-0")).buffer(Some(b"x")).int(-1);
-        });
-        match answer.unwrap() {
-            Answer::Reply(0, _) => {}
-            other @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => break other,
+        match set(&mut session, "/writer-0", b"x") {
+            Some(0) => {}
+            Some(error) => break error,
+            None => session = open(ensemble.address(SMALL), deadline),
         }
         assert!(Instant::now() < deadline, "writes are taken on a disk that is almost full");
     };
-    assert!(matches!(refusal, Answer::Reply(SYSTEM_ERROR, _)), "{refusal:?}");
+    assert_eq!(refusal, SYSTEM_ERROR, "{}", ensemble.outputs());
     load.wait_for(100);
 
     // What the others decide fills it up.
     disk.leave_free(4).unwrap();
     let deadline = Instant::now() + WITHIN;
     let mut large = open(healthy[0], deadline);
-    assert!(matches!(large.create("/large", b"").unwrap(), Answer::Reply(0, _)));
     let status = loop {
-        let data = vec![b'x'; 500_000];
-        // A change of leaders may cost the answer.
-        let answer = large.ask(SET_DATA, |out| {
-            out.text(Some("/large")).buffer(Some(&data)).int(-1);
-        });
-        if !matches!(answer, Ok(Answer::Reply(0, _))) {
+        if set(&mut large, "/writer-0", &[b'x'; 500_000]).is_none() {
             large = open(healthy[0], deadline);
         }
         if let Some(status) = ensemble.wait_exit(SMALL, Duration::ZERO) {
@@ -104,6 +92,30 @@ fn fill(leads: bool) {
     load.wait_for(100);
     load.stop_and_verify();
     digests::until_equal(&ensemble);
+}
+
+/// Hands the lead to this server, if it does not lead.
+fn until_led_by(ensemble: &Ensemble, admin_ports: &[u16], wanted: usize) {
+    let deadline = Instant::now() + WITHIN;
+    let (to, admin) = ((wanted + 1).to_string(), format!("--admin=127.0.0.1:{}", admin_ports[0]));
+    while ensemble.wait_for_leader(WITHIN) != wanted {
+        assert!(Instant::now() < deadline, "the wrong one leads: {}", ensemble.outputs());
+        // Where it fails, the next look tells.
+        let hand_over = ["cluster", "hand-over", "--to", &to, &admin];
+        let _ = Command::new(rookery_binary()).args(hand_over).output().unwrap();
+    }
+}
+
+/// Sets what a znode holds. The error the reply tells, 0 for none; `None` when the connection was
+/// lost, as a change of leaders may do.
+fn set(session: &mut Session, path: &str, data: &[u8]) -> Option<i32> {
+    let answer = session.ask(SET_DATA, |out| {
+        out.text(Some(path)).buffer(Some(data)).int(-1);
+    });
+    match answer {
+        Ok(Answer::Reply(error, _)) => Some(error),
+        Ok(Answer::Closed | Answer::Nothing) | Err(_) => None,
+    }
 }
 
 /// A session on a server that may be looking for a leader.
