@@ -264,7 +264,7 @@ impl Cluster {
         !status.members.changing && members.len() == wanted.len() && wanted.iter().all(is_member)
     }
 
-    /// Ends a server in order; whether it ended in time.
+    /// Ends a server in order, or by force if that takes too long; whether it ended in time.
     pub async fn stop(&self, server: i64) -> bool {
         let up = self.servers.lock().get_mut(&server).and_then(|server| server.up.take());
         let Some(up) = up else { return true };
@@ -274,6 +274,9 @@ impl Cluster {
         self.net.crash(server);
         if let Some(server) = self.servers.lock().get(&server) {
             server.disk.end_process();
+        }
+        if !has_ended {
+            tokio::spawn(async move { up.log.kill().await });
         }
         has_ended
     }
