@@ -59,7 +59,7 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(io::Error::other)
 }
 
-/// The same for writing a checkpoint, which may take seconds and holds up nothing.
+/// The same for writing a checkpoint, which may take seconds: commands are applied meanwhile.
 ///
 /// # Errors
 /// When it panicked.
