@@ -61,8 +61,9 @@ const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How long ago a leader may have been in touch that is in touch: it hears from the others four
 /// times a second at least, and one time may be late.
 const TOUCH_TOLD_MAX: Duration = Duration::from_millis(750);
-/// How long a server that was removed still serves: who asked it for that gets the answer.
-const REMOVED_FOR: Duration = Duration::from_millis(500);
+/// How long a server that was removed still serves: who asked it for that gets the answer, which
+/// takes the leader two more writes.
+const REMOVED_FOR: Duration = Duration::from_secs(2);
 /// Between two attempts to catch up.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -205,6 +206,11 @@ impl Ensemble {
         }
     }
 
+    /// Whether it was removed, and the change that did it is done.
+    fn is_removed(&self) -> bool {
+        self.place() == Place::Outside && !self.log.status().borrow().members.changing
+    }
+
     /// Whether a leader was in touch with a quorum within the last tick, or about as lately as
     /// can be told.
     pub(crate) fn hears_others(&self, tick: Duration) -> bool {
@@ -263,11 +269,10 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
             && removed.is_none_or(|since: Instant| since.elapsed() < REMOVED_FOR)
         {
             follow_leadership(service, ensemble, &mut status, patience).await;
-            let outside = ensemble.place() == Place::Outside;
-            removed = outside.then(|| removed.unwrap_or_else(Instant::now));
+            let is_removed = ensemble.is_removed();
+            removed = is_removed.then(|| removed.unwrap_or_else(Instant::now));
         }
         ensemble.step_down(service);
-        ensemble.set_serving(false, service);
         if removed.is_some() {
             tracing::warn!(
                 "this server was removed from the configuration: clients are sent away to other \
@@ -279,6 +284,7 @@ async fn serve_while_in_touch(service: &Service, ensemble: &Ensemble) {
                 "out of touch with a quorum: clients are sent away to other servers"
             );
         }
+        ensemble.set_serving(false, service);
         service.core.links.drop_all();
     }
 }
