@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use compat_tests::oracle::process::{ServerProcess, Software, four_letter_word};
+use compat_tests::oracle::process::{ServerProcess, Software, four_letter_word, free_address};
 use compat_tests::raw::{Answer, Handshake, Session, Writer, put_create};
 use tempfile::TempDir;
 
@@ -20,10 +20,6 @@ fn start_in(software: Software, dir: &Path, settings: &[(&str, &str)]) -> Server
     let settings: Vec<(String, String)> =
         settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
     ServerProcess::start_in(software, dir, &settings).unwrap()
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
 }
 
 #[track_caller]
@@ -182,7 +178,7 @@ fn described(session: &mut Session) -> Vec<Vec<u8>> {
 /// The way back: the same znodes to the last Stat, a digest that holds, sessions that go on.
 #[test]
 fn a_zookeeper_starts_from_a_snapshot() {
-    let (dir, port) = (TempDir::new().unwrap(), free_port());
+    let (dir, port) = (TempDir::new().unwrap(), free_address().unwrap().port());
     let admin = [("admin.enableServer", "true"), ("admin.serverPort", &port.to_string())];
     let server = start_in(Software::Rookery, dir.path(), &admin);
     let mut session = Session::open(server.address(), TIMEOUT_MS).unwrap();

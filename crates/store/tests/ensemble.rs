@@ -15,10 +15,9 @@ use std::{
 
 use raft_log::{
     CheckpointError, CheckpointSink, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine,
-    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, ServerSpec, codec, transport::Tcp,
+    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, ServerSpec, codec, testing, transport::Tcp,
 };
 use store::{DataDir, RocksCheckpoints, RocksLog};
-use tokio::net::TcpListener;
 use tree::{Command, CommandFlags, Millis, Op, OriginId, Owner, SessionId};
 
 /// Values by path, and the last command of each origin.
@@ -172,20 +171,18 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-async fn specs() -> Vec<ServerSpec> {
-    let mut specs = Vec::new();
-    for server_id in 1..=3 {
-        let free = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = free.local_addr().unwrap().to_string();
+fn specs() -> Vec<ServerSpec> {
+    let spec = |server_id| {
+        let address = testing::free_address().unwrap().to_string();
         let spec = format!("server.{server_id}={address}");
-        specs.push(ServerSpec { server_id, addresses: vec![address], votes: true, spec });
-    }
-    specs
+        ServerSpec { server_id, addresses: vec![address], votes: true, spec }
+    };
+    (1..=3).map(spec).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_that_was_away_gets_the_checkpoint_however_often_it_is_killed() {
-    let specs = specs().await;
+    let specs = specs();
     let folders: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let first = start(folders[0].path(), &specs, &specs[0]).await;
     let second = start(folders[1].path(), &specs, &specs[1]).await;

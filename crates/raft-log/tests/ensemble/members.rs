@@ -7,7 +7,7 @@ use raft_log::{ChangeError, MemberChange, Members, Role, ServerSpec};
 use crate::support::{Ensemble, free_address, until};
 
 /// Shorter than the shortest session.
-const IN_TOUCH: std::time::Duration = std::time::Duration::from_secs(1);
+const IN_TOUCH: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// Longer than a change may take that nothing holds up.
 const ENDS_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
@@ -105,7 +105,7 @@ async fn a_second_server_with_the_same_number_is_not_taken_in() {
     let number = (1..=3).find(|server| *server != leader).unwrap();
     // Another machine whose operator forgot to change `myid`.
     let mut other = Ensemble::new(0).await;
-    let address = free_address().await;
+    let address = free_address();
     for spec in &ensemble.specs {
         let address = if spec.server_id == number { &address } else { &spec.addresses[0] };
         other.add(spec.server_id, address.clone(), address.clone());
@@ -130,7 +130,7 @@ async fn servers_are_added_change_their_role_and_are_removed_while_commands_go_o
     let leader = ensemble.until_led().await;
     ensemble.node(leader).create("/counter").await;
     let follower = (1..=3).find(|server| *server != leader).unwrap();
-    let address = free_address().await;
+    let address = free_address();
     ensemble.add(4, address.clone(), address);
     let mut fourth = ensemble.specs[3].clone();
     fourth.votes = false;
@@ -192,7 +192,7 @@ async fn a_server_that_is_added_again_while_it_is_taken_for_dead_is_one_member()
     let mut ensemble = Ensemble::new(3).await;
     ensemble.start_all().await;
     let leader = ensemble.until_led().await;
-    let address = free_address().await;
+    let address = free_address();
     ensemble.add(4, address.clone(), address);
     let voter = ensemble.specs[3].clone();
     let observer = ServerSpec { votes: false, ..voter.clone() };
@@ -231,7 +231,7 @@ async fn all_servers_are_replaced_in_one_change() {
     let leader = ensemble.until_led().await;
     ensemble.node(leader).create("/a").await;
     for number in 4..=6 {
-        let address = free_address().await;
+        let address = free_address();
         ensemble.add(number, address.clone(), address);
         ensemble.start(number).await;
     }
@@ -271,7 +271,7 @@ async fn a_server_that_does_not_know_the_leader_is_taken_in() {
     let mut ensemble = Ensemble::new(3).await;
     ensemble.start_all().await;
     let leader = ensemble.until_led().await;
-    let address = free_address().await;
+    let address = free_address();
     ensemble.add(4, address.clone(), address);
     let fourth = ensemble.specs[3].clone();
     ensemble.node(leader).log.change_members(put(fourth)).await.unwrap();
@@ -296,7 +296,7 @@ async fn a_server_that_has_just_died_does_not_count_for_a_change() {
     let leader = ensemble.until_led().await;
     let others: Vec<i64> = (1..=3).filter(|server| *server != leader).collect();
     let (victim, other) = (others[0], others[1]);
-    let address = free_address().await;
+    let address = free_address();
     ensemble.add(4, address.clone(), address);
     let change = MemberChange { remove: vec![other], ..put(ensemble.specs[3].clone()) };
     let before = roles(&members(&ensemble, leader));
@@ -333,7 +333,7 @@ async fn a_new_server_that_dies_once_it_has_caught_up_does_not_count_for_a_chang
     let before = roles(&members(&ensemble, leader));
     ensemble.node(leader).create("/a").await;
     for server_id in [4, 5] {
-        let address = free_address().await;
+        let address = free_address();
         ensemble.add(server_id, address.clone(), address);
         // It can ask to be taken in, and does not get the log.
         ensemble.net.cut_one_way(leader, server_id);
@@ -427,7 +427,7 @@ async fn a_founder_that_configurations_call_an_observer_by_now_stays_one_member(
     ensemble.specs[0].votes = false;
     ensemble.start_all().await;
     ensemble.until_led().await;
-    let address = free_address().await;
+    let address = free_address();
     ensemble.add(4, address.clone(), address);
     let fourth = ServerSpec { votes: false, ..ensemble.specs[3].clone() };
     ensemble.node(2).log.change_members(put(fourth)).await.unwrap();
@@ -485,7 +485,7 @@ async fn an_observer_that_survives_alone_takes_the_voters_in_and_observes_again(
     let mut ensemble = Ensemble::new(3).await;
     ensemble.start_all().await;
     let leader = ensemble.until_led().await;
-    let address = free_address().await;
+    let address = free_address();
     ensemble.add(4, address.clone(), address);
     ensemble.specs[3].votes = false;
     let observer = ensemble.specs[3].clone();
@@ -524,7 +524,7 @@ async fn a_server_that_moved_to_another_address_is_found_there() {
     for mover in [1, 3] {
         ensemble.until_led().await;
         ensemble.kill(mover).await;
-        let address = free_address().await;
+        let address = free_address();
         let spec = ensemble.specs.iter_mut().find(|spec| spec.server_id == mover).unwrap();
         spec.addresses = vec![address.clone()];
         ensemble.net.know(mover, &address);

@@ -11,9 +11,8 @@ use std::{
 
 use raft_log::{
     CheckpointError, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine, Members,
-    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec, mem,
+    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec, mem, testing,
 };
-use tokio::net::TcpListener;
 use tree::{
     AclEntry, Command, CommandFlags, CreateMode, Millis, Op, OriginId, Owner, Permissions,
     SessionId, State,
@@ -131,9 +130,9 @@ pub(crate) struct Ensemble {
     next_node: u64,
 }
 
-/// A port that is free.
-pub(crate) async fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().to_string()
+/// Where a server may listen.
+pub(crate) fn free_address() -> String {
+    testing::free_address().unwrap().to_string()
 }
 
 impl Ensemble {
@@ -149,7 +148,7 @@ impl Ensemble {
             next_node: 1 << 20,
         };
         for server_id in 1..=count {
-            let address = free_address().await;
+            let address = free_address();
             ensemble.add(server_id, address.clone(), address);
         }
         ensemble
