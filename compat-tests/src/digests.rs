@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::ensemble::Ensemble;
 use crate::oracle::process::four_letter_word;
-use crate::raw::{Answer, Session, put_create_flagged};
+use crate::raw::{Session, Writer, put_create_flagged};
 
 /// How long servers may take to come to the same transaction.
 const WITHIN: Duration = Duration::from_secs(60);
@@ -15,7 +15,7 @@ const SESSION_MS: i32 = 30_000;
 const CREATE: i32 = 1;
 const SEQUENTIAL: i32 = 2;
 /// Transactions from one digest to the next.
-const APART: u64 = 128;
+const APART: usize = 128;
 
 /// The digests that a server remembers, by zxid.
 ///
@@ -66,13 +66,10 @@ pub fn until_equal(ensemble: &Ensemble) {
 /// As many transactions as one digest takes.
 fn write(ensemble: &Ensemble) -> io::Result<()> {
     let mut session = Session::open(ensemble.address(0), SESSION_MS)?;
-    for _ in 0..APART {
-        match session.ask(CREATE, |out| put_create_flagged(out, "/after-", b"", SEQUENTIAL))? {
-            Answer::Reply(0, _) => {}
-            other @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => {
-                return Err(io::Error::other(format!("creating a znode: {other:?}")));
-            }
-        }
+    let create = |_, out: &mut Writer| put_create_flagged(out, "/after-", b"", SEQUENTIAL);
+    let answers = session.ask_all(APART, CREATE, create)?;
+    match answers.iter().find(|answer| !answer.is_success()) {
+        Some(other) => Err(io::Error::other(format!("creating a znode: {other:?}"))),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -23,6 +23,13 @@ pub enum Answer {
     Nothing,
 }
 
+impl Answer {
+    /// Whether it is a reply without an error.
+    pub const fn is_success(&self) -> bool {
+        matches!(self, Self::Reply(0, _))
+    }
+}
+
 /// What came of a handshake.
 #[derive(Debug)]
 pub enum Greeting {
@@ -44,10 +51,11 @@ pub struct Session {
     /// What the server granted.
     pub welcome: Welcome,
     xid: i32,
+    within: Duration,
 }
 
 impl Session {
-    /// How long an answer may take.
+    /// How long an answer may take, unless told otherwise.
     pub const WITHIN: Duration = Duration::from_secs(15);
 
     /// Opens a session.
@@ -85,6 +93,12 @@ impl Session {
         }
     }
 
+    /// The same, with answers that may take so long.
+    #[must_use]
+    pub fn with_patience(self, within: Duration) -> Self {
+        Self { within, ..self }
+    }
+
     /// Asks for a session, whatever comes of it.
     pub fn greet(server: SocketAddr, handshake: &Handshake) -> io::Result<Greeting> {
         let mut connection = RawConnection::open(server)?;
@@ -92,7 +106,7 @@ impl Session {
         Ok(match connection.read_frame(Self::WITHIN)? {
             Incoming::Frame(payload) => match Welcome::decode(&payload) {
                 Ok(welcome) if welcome.is_granted() => {
-                    Greeting::Granted(Self { connection, welcome, xid: 0 })
+                    Greeting::Granted(Self { connection, welcome, xid: 0, within: Self::WITHIN })
                 }
                 Ok(welcome) => Greeting::Refused(welcome),
                 Err(_) => Greeting::Other(payload),
@@ -118,10 +132,34 @@ impl Session {
         self.answer()
     }
 
+    /// Sends so many requests, each with a body that `body` writes by its number, and waits for
+    /// their replies, up to the first that there is none of.
+    pub fn ask_all(
+        &mut self,
+        count: usize,
+        code: i32,
+        body: impl Fn(usize, &mut Writer),
+    ) -> io::Result<Vec<Answer>> {
+        for number in 0..count {
+            let frame = self.frame(code, |out| body(number, out));
+            self.connection.send(&frame)?;
+        }
+        let mut answers = Vec::new();
+        for _ in 0..count {
+            let answer = self.answer()?;
+            let ends = !matches!(answer, Answer::Reply(..));
+            answers.push(answer);
+            if ends {
+                break;
+            }
+        }
+        Ok(answers)
+    }
+
     /// The next reply; events are skipped.
     pub fn answer(&mut self) -> io::Result<Answer> {
         loop {
-            match self.connection.read_frame(Self::WITHIN)? {
+            match self.connection.read_frame(self.within)? {
                 Incoming::Closed => return Ok(Answer::Closed),
                 Incoming::Nothing => return Ok(Answer::Nothing),
                 Incoming::Frame(frame) => {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use compat_tests::raw::{Answer, Session};
+use compat_tests::raw::{Answer, Session, Writer};
 use fault_points::Point;
 
 use crate::armed::{Action, Case, WITHIN, until};
@@ -111,14 +111,11 @@ fn checkpoints(trio: &Trio, index: usize) -> Option<u64> {
 
 /// So many writes, in as few entries as may be. None if the server does not answer.
 fn set_at_once(session: &mut Session, writes: usize) -> Option<()> {
-    for _ in 0..writes {
-        let frame = session.frame(SET_DATA, |out| {
-            out.text(Some("/often")).buffer(Some(b"small now")).int(-1);
-        });
-        session.connection.send(&frame).ok()?;
-    }
-    for _ in 0..writes {
-        let Answer::Reply(error, _) = session.answer().ok()? else { return None };
+    let set = |_, out: &mut Writer| {
+        out.text(Some("/often")).buffer(Some(b"small now")).int(-1);
+    };
+    for answer in session.ask_all(writes, SET_DATA, set).ok()? {
+        let Answer::Reply(error, _) = answer else { return None };
         assert_eq!(error, 0);
     }
     Some(())
