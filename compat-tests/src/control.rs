@@ -100,7 +100,8 @@ fn obey(order: &str, servers: &Servers) -> Result<(), String> {
         ("ensemble", _) => start_all(&mut servers.ensemble())?,
         ("kill-leader", _) => {
             let mut ensemble = servers.ensemble();
-            let leader = ensemble.leader().ok_or("nobody leads")?;
+            until("nobody leads", &ensemble, |ensemble| ensemble.leader().is_some())?;
+            let leader = ensemble.leader().ok_or("the leader is gone")?;
             ensemble.kill(leader);
         }
         ("kill-server-of", session) => {

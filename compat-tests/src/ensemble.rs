@@ -443,6 +443,23 @@ impl Ensemble {
         }
     }
 
+    /// Waits until all servers are in the configuration that they were started with. One that
+    /// comes late is taken in by those that founded the cluster without it: a change of the
+    /// members, and a reconfig that meets it is refused.
+    ///
+    /// # Panics
+    /// When that takes longer.
+    pub fn wait_until_settled(&self, within: Duration) {
+        let count = |text: &str| -> usize {
+            (0..self.len()).map(|index| self.output(index).matches(text).count()).sum()
+        };
+        let deadline = Instant::now() + within;
+        while count("the members have changed") < count("taking in a server") {
+            assert!(Instant::now() < deadline, "it is not taken in: {}", self.outputs());
+            thread::sleep(POLL_EVERY);
+        }
+    }
+
     /// All that a server said since it was started last.
     pub fn output(&self, index: usize) -> String {
         let said = fs::read(self.dir_of(index).join("output")).unwrap_or_default();

@@ -10,6 +10,8 @@ use crate::writer::{Writer, verify_all};
 
 /// How long progress may take.
 const WITHIN: Duration = Duration::from_secs(60);
+/// Between two attempts to begin.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Writers that write.
 #[derive(Debug)]
@@ -40,8 +42,8 @@ impl Load {
     ) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut progress = Vec::new();
-        let start = |(number, servers)| {
-            let writer = with(Writer::start(servers, number, session_ms).expect("a session"));
+        let start = |(number, servers): (usize, Vec<SocketAddr>)| {
+            let writer = with(begin(&servers, number, session_ms));
             let (stop, own) = (Arc::clone(&stop), Arc::<AtomicU64>::default());
             progress.push(Arc::clone(&own));
             thread::spawn(move || writer.run(&stop, &own))
@@ -97,6 +99,18 @@ impl Load {
         let mut writers = self.stop();
         verify_all(&mut writers);
         writers
+    }
+}
+
+/// A writer; a server that loses its leader just then sends it away.
+fn begin(servers: &[SocketAddr], number: usize, session_ms: i32) -> Writer {
+    let deadline = Instant::now() + WITHIN;
+    loop {
+        match Writer::start(servers.to_vec(), number, session_ms) {
+            Ok(writer) => return writer,
+            Err(error) => assert!(Instant::now() < deadline, "no session: {error}"),
+        }
+        thread::sleep(PAUSE);
     }
 }
 

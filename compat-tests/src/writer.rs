@@ -19,6 +19,7 @@ const CREATE: i32 = 1;
 const GET_DATA: i32 = 4;
 const EPHEMERAL: i32 = 1;
 const NO_NODE: i32 = -101;
+const NODE_EXISTS: i32 = -110;
 
 /// Creates an ephemeral znode that anybody may read.
 ///
@@ -106,7 +107,8 @@ impl Writer {
         let first = servers.first().ok_or_else(|| io::Error::other("a writer needs a server"))?;
         let mut session = Session::open(*first, session_ms)?;
         match session.create(&folder, b"")? {
-            Answer::Reply(0, _) => {}
+            // It may have been made, and its answer lost.
+            Answer::Reply(0 | NODE_EXISTS, _) => {}
             other @ (Answer::Reply(..) | Answer::Closed | Answer::Nothing) => {
                 return Err(io::Error::other(format!("creating {folder}: {other:?}")));
             }

@@ -389,6 +389,7 @@ fn a_local_session_may_change_the_members() {
     let lines = Lines::PeersAndClients;
     let ensemble = Ensemble::start_described(Software::from_env(), 3, &settings, lines).unwrap();
     ensemble.wait_for_leader(WITHIN);
+    ensemble.wait_until_settled(WITHIN);
     let again = ensemble.line(2);
     let reconfig = |session: &mut Session| {
         let answer = session.ask(RECONFIG, |out| {

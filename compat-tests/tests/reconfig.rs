@@ -43,26 +43,14 @@ fn ensemble() -> Ensemble {
     let started = Ensemble::start_described(software, 3, &settings, Lines::PeersAndClients);
     let ensemble = started.unwrap();
     ensemble.wait_for_leader(WITHIN);
-    until_settled(&ensemble);
+    ensemble.wait_until_settled(WITHIN);
     ensemble
 }
 
-/// One that comes late is taken in by those that founded the cluster without it. That is a change
-/// of the members, and a request that meets it is refused.
-fn until_settled(ensemble: &Ensemble) {
-    let count = |text: &str| -> usize {
-        (0..ensemble.len()).map(|index| ensemble.output(index).matches(text).count()).sum()
-    };
-    let deadline = Instant::now() + WITHIN;
-    while count("the members have changed") < count("taking in a server") {
-        assert!(Instant::now() < deadline, "it is not taken in: {}", ensemble.outputs());
-        thread::sleep(POLL_EVERY);
-    }
-}
-
-/// A session that may do anything.
+/// A session that may do anything; changing the members may take a while.
 fn admin(ensemble: &Ensemble, index: usize) -> Session {
-    let mut session = Session::open(ensemble.address(index), SESSION_MS).unwrap();
+    let session = Session::open(ensemble.address(index), SESSION_MS).unwrap();
+    let mut session = session.with_patience(WITHIN);
     let answer = session.ask(AUTH, |out| {
         out.int(0).text(Some("digest")).buffer(Some(b"super:test"));
     });
