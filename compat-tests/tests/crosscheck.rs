@@ -24,7 +24,7 @@ use tempfile::TempDir;
 /// How long anything may take.
 const WITHIN: Duration = Duration::from_secs(60);
 /// Of all sessions, in milliseconds.
-const TIMEOUT_MS: i32 = 10_000;
+const TIMEOUT_MS: i32 = 30_000;
 
 const DELETE: i32 = 2;
 const EXISTS: i32 = 3;
@@ -342,7 +342,7 @@ fn sessions_that_move_expire_and_watch_are_alike() {
     let mut bench = Bench::start(&[]);
     let mut watcher = bench.session();
     ok(create(&mut watcher, "/held", 0));
-    let mut holder = Session::open(bench.listen, 1000).unwrap();
+    let mut holder = Session::open(bench.listen, 5000).unwrap();
     for name in ["/held/a", "/held/b"] {
         ok(create(&mut holder, name, 1));
     }

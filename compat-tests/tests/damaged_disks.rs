@@ -330,7 +330,7 @@ fn a_damaged_server_waits_for_the_others_before_it_sets_its_data_aside() {
     assert_eq!(set_aside(&data), 0, "one of three is no majority");
     ensemble.spawn(2).unwrap();
     until(&ensemble, "it sets its data aside", || set_aside(&data) == 1);
-    assert!(ensemble.leader().is_some_and(|leader| leader != 0), "{}", ensemble.outputs());
+    assert_ne!(ensemble.wait_for_leader(WITHIN), 0, "{}", ensemble.outputs());
     ensemble.wait_for_mode(0, Some("follower"), WITHIN);
     assert_eq!(set_aside(&ensemble.dir_of(0).join("log")), 1);
     assert_all_there(&ensemble);

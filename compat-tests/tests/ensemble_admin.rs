@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use compat_tests::ensemble::Ensemble;
+use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::http;
 use compat_tests::masked::numbers;
 use compat_tests::oracle::process::{Software, four_letter_word};
@@ -17,7 +17,7 @@ use compat_tests::raw::{Answer, Session};
 use compat_tests::writer::create_ephemeral;
 
 /// Longer than it takes to look at everything.
-const SESSION_MS: i32 = 60_000;
+const SESSION_MS: i32 = 300_000;
 const WITHIN: Duration = Duration::from_secs(60);
 /// Three that vote, and behind them one that observes.
 const VOTERS: usize = 3;
@@ -35,21 +35,23 @@ struct Watched {
 
 impl Watched {
     fn start(software: Software) -> Self {
-        let settings = [("tickTime", "1000"), ("maxSessionTimeout", "60000")];
+        let settings = [("tickTime", "1000"), ("maxSessionTimeout", "300000")];
         let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned()));
         let mut ensemble =
             Ensemble::prepare_with_observers(software, VOTERS, 1, &settings).unwrap();
         let admin = ensemble.with_admin_servers().unwrap();
         ensemble.start_all().unwrap();
         let leader = ensemble.wait_for_leader(WITHIN);
-        let watched = Self { ensemble, admin, sessions: Vec::new(), leader };
+        let mut watched = Self { ensemble, admin, sessions: Vec::new(), leader };
         watched.wait_for("zk_learners\t3\n");
         watched.wait_for("zk_synced_observers\t1\n");
         watched
     }
 
-    /// Opens the sessions: nobody pings for them while other servers start.
+    /// Opens the sessions: nobody pings for them while other servers start. Those may cost the
+    /// leader its lead.
     fn open_sessions(&mut self) {
+        self.leader = self.ensemble.wait_for_leader(WITHIN);
         let ensemble = &self.ensemble;
         self.sessions = (0..ensemble.len()).map(|index| work(ensemble, index)).collect();
     }
@@ -104,11 +106,12 @@ impl Watched {
     }
 
     /// Waits until the leader's `mntr` has this line.
-    fn wait_for(&self, line: &str) {
+    fn wait_for(&mut self, line: &str) {
         let deadline = Instant::now() + WITHIN;
         while !self.word(self.leader, "mntr").contains(line) {
             assert!(Instant::now() < deadline, "never {line}: {}", self.word(self.leader, "mntr"));
             thread::sleep(Duration::from_millis(50));
+            self.leader = self.ensemble.wait_for_leader(WITHIN);
         }
     }
 
@@ -370,11 +373,11 @@ fn an_ensemble_is_seen_as_zookeepers() {
 #[test]
 fn an_observer_serves_and_does_not_count() {
     let software = Software::from_env();
-    let settings = [("tickTime".to_owned(), "1000".to_owned())];
+    let settings = patient(&[]);
     let mut ensemble = Ensemble::prepare_with_observers(software, VOTERS, 1, &settings).unwrap();
     ensemble.start_all().unwrap();
     let leader = ensemble.wait_for_leader(WITHIN);
-    assert_eq!(ensemble.mode(OBSERVER).as_deref(), Some("observer"));
+    ensemble.wait_for_mode(OBSERVER, Some("observer"), WITHIN);
     let mut observer = Session::open(ensemble.address(OBSERVER), SESSION_MS).unwrap();
     let mut voter = Session::open(ensemble.address(leader), SESSION_MS).unwrap();
     created(&mut observer, "/by-the-observer");

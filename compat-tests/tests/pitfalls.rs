@@ -167,7 +167,7 @@ fn a_wrong_password_does_not_close_the_live_connection() {
 /// answer was never read is counted and goes as well.
 #[test]
 fn silence_ends_a_session() {
-    let server = Server::start(&[("tickTime", "200")]);
+    let server = Server::start(&[("tickTime", "1000")]);
     server.shows("silence_ends_a_session");
     let dump =
         || compat_tests::oracle::process::four_letter_word(server.0.address(), "dump").unwrap();
