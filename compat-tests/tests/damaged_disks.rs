@@ -36,13 +36,16 @@ fn files(folder: &Path, ending: &str) -> Vec<PathBuf> {
     found.into_iter().map(|(_, path)| path).collect()
 }
 
-/// Turns over every bit of some bytes near the beginning of a file.
+/// Turns over every bit of some bytes near the beginning of a file. One that a server was killed
+/// over may hold fewer, or none.
 fn flip(path: &Path) {
     let file = File::options().read(true).write(true).open(path).unwrap();
-    let place = file.metadata().unwrap().len().min(4000) / 2;
-    let mut bytes = [0; 16];
+    let length = file.metadata().unwrap().len();
+    let place = length.min(4000) / 2;
+    let mut bytes = vec![0; usize::try_from((length - place).min(16)).unwrap()];
     file.read_exact_at(&mut bytes, place).unwrap();
-    file.write_all_at(&bytes.map(|byte| !byte), place).unwrap();
+    bytes.iter_mut().for_each(|byte| *byte = !*byte);
+    file.write_all_at(&bytes, place).unwrap();
 }
 
 fn cut(path: &Path) {
