@@ -23,6 +23,8 @@ use tempfile::TempDir;
 
 /// How long anything may take.
 const WITHIN: Duration = Duration::from_secs(60);
+/// Longer than the proxy waits for Rookery in the end, which a slow disk needs.
+const DRAINED_WITHIN: Duration = Duration::from_secs(300);
 /// Of all sessions, in milliseconds.
 const TIMEOUT_MS: i32 = 30_000;
 
@@ -69,7 +71,7 @@ impl Bench {
             "--settle",
             "2",
             "--drain",
-            "50",
+            "240",
             "--listen",
         ]);
         command.arg(listen.to_string());
@@ -94,8 +96,17 @@ impl Bench {
         fs::read_to_string(self.dir.path().join(name)).unwrap_or_default()
     }
 
-    fn wait(&mut self, what: &str, mut is_so: impl FnMut(&mut Self) -> bool) {
-        let deadline = Instant::now() + WITHIN;
+    fn wait(&mut self, what: &str, is_so: impl FnMut(&mut Self) -> bool) {
+        self.wait_for_long(WITHIN, what, is_so);
+    }
+
+    fn wait_for_long(
+        &mut self,
+        within: Duration,
+        what: &str,
+        mut is_so: impl FnMut(&mut Self) -> bool,
+    ) {
+        let deadline = Instant::now() + within;
         while !is_so(self) {
             assert!(Instant::now() < deadline, "{what} did not come\n{}", self.text("report"));
             thread::sleep(Duration::from_millis(20));
@@ -121,7 +132,8 @@ impl Bench {
     fn stop(mut self) -> (i32, Report) {
         let pid = Pid::from_child(&self.proxy);
         kill_process(pid, Signal::TERM).unwrap();
-        self.wait("the end of the proxy", |bench| bench.proxy.try_wait().unwrap().is_some());
+        let has_ended = |bench: &mut Self| bench.proxy.try_wait().unwrap().is_some();
+        self.wait_for_long(DRAINED_WITHIN, "the end of the proxy", has_ended);
         let code = self.proxy.wait().unwrap().code().unwrap();
         (code, Report(self.text("report")))
     }
