@@ -47,7 +47,7 @@ impl AtWork {
     pub fn java(ensemble: &Ensemble) -> Self {
         let classes = TempDir::with_prefix("classes-").expect("a directory");
         let class_path = prerequisites::compile_java(classes.path()).expect("the Java client");
-        let mut command = Command::new("java");
+        let mut command = prerequisites::jdk("java");
         command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
         command.arg(class_path).arg("compat.AtWork");
         Self::start(command, ensemble, Some(classes))

@@ -8,7 +8,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::prerequisites::{
-    Missing, cache, compile_c, compile_java, done, fetch_client_jars, fetched, files, missing,
+    Missing, cache, compile_c, compile_java, done, fetch_client_jars, fetched, files, jdk, missing,
     package_dir, python_with,
 };
 
@@ -50,10 +50,10 @@ pub fn java(version: &str) -> Result<Program, Missing> {
         sources.push(folder.join(stand_in));
     }
     let dir = scratch()?;
-    let mut javac = Command::new("javac");
+    let mut javac = jdk("javac");
     javac.args(["-nowarn", "-Xlint:-options", "-cp", &jars, "-d"]).arg(dir.path()).args(sources);
     done("the compiled Java program", "install openjdk-17-jdk-headless", javac.output())?;
-    let mut command = Command::new("java");
+    let mut command = jdk("java");
     command.args(JAVA).arg("-cp").arg(format!("{}:{jars}", dir.path().display()));
     command.arg("compat.Driver");
     Ok(Program { command, _dir: Some(dir) })
@@ -66,7 +66,7 @@ pub fn java(version: &str) -> Result<Program, Missing> {
 pub fn shell_and_curator() -> Result<Program, Missing> {
     let dir = scratch()?;
     let class_path = compile_java(dir.path())?;
-    let mut command = Command::new("java");
+    let mut command = jdk("java");
     command.args(JAVA).args(["-cp", &class_path, "compat.Suite"]);
     Ok(Program { command, _dir: Some(dir) })
 }

@@ -132,12 +132,19 @@ pub fn compile_java(to: &Path) -> Result<String, Missing> {
     Ok(format!("{}:{jars}", to.display()))
 }
 
+/// A program of the JDK. Texts are UTF-8 to it: where no locale is set it takes them for ASCII.
+pub fn jdk(program: &str) -> Command {
+    let mut command = Command::new(program);
+    command.env("LC_ALL", "C.UTF-8");
+    command
+}
+
 /// Compiles all Java sources that lie in these folders into `to`.
 ///
 /// # Errors
 /// When the JDK is missing, or they do not compile.
 pub fn compile_java_folders(folders: &[PathBuf], jars: &str, to: &Path) -> Result<(), Missing> {
-    let mut javac = Command::new("javac");
+    let mut javac = jdk("javac");
     javac.args(["-nowarn", "-Xlint:-options", "-proc:none", "-cp", jars, "-d"]).arg(to);
     for folder in folders {
         javac.args(files(folder, "java")?);

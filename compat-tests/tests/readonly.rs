@@ -365,7 +365,7 @@ fn kazoo_moves_on_when_there_is_a_quorum() {
 fn the_java_client_moves_on_when_there_is_a_quorum() {
     let classes = tempfile::tempdir().unwrap();
     let class_path = prerequisites::compile_java(classes.path()).unwrap();
-    let mut command = Command::new("java");
+    let mut command = prerequisites::jdk("java");
     command.args(["-Xmx128m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"]);
     command.arg(class_path).arg("compat.ReadOnly");
     moves_on(command);

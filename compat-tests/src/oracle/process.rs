@@ -317,7 +317,7 @@ fn command(
             command
         }
         Software::ZooKeeper => {
-            let mut command = Command::new("java");
+            let mut command = prerequisites::jdk("java");
             command.args(["-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]);
             // Spares ZooKeeper the preallocation of 64 MiB for each log file.
             command.arg("-Dzookeeper.preAllocSize=1024");
@@ -336,6 +336,7 @@ fn command(
 fn within(namespace: &str, command: &Command) -> Command {
     let mut within = Command::new("ip");
     within.args(["netns", "exec", namespace]).arg(command.get_program()).args(command.get_args());
+    within.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
     within
 }
 

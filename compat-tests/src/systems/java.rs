@@ -25,7 +25,7 @@ impl Java {
 
     /// A JVM that is small and starts fast. The caller adds the class and its arguments.
     pub(super) fn jvm(&self, heap: &str, properties: &[String]) -> Command {
-        let mut command = Command::new("java");
+        let mut command = prerequisites::jdk("java");
         command.arg(format!("-Xmx{heap}"));
         command.args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"]).args(properties);
         command.arg("-cp").arg(&self.class_path);
