@@ -1,15 +1,8 @@
-//! What tests of disks and of ensembles share: openraft's own tests of a log, for every disk that
-//! one may lie on, and addresses for servers to listen on.
+//! openraft's own tests of a log, for every disk that one may lie on.
 
 use std::{
     io,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
-    ops::Range,
-    process,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::AtomicU64},
 };
 
 use openraft::{
@@ -41,29 +34,6 @@ pub async fn check_log_disk<G: Send + Sync>(
     make: impl Fn() -> (Arc<dyn LogDisk>, G) + Send + Sync,
 ) -> Result<(), String> {
     Suite::test_all(Builder(make)).await.map_err(|error| error.to_string())
-}
-
-/// Ports that the system gives to nobody by itself: no client's connection takes that of a server
-/// which does not listen yet, or is down.
-const PORTS: Range<u16> = 10_000..32_000;
-
-/// An address of this machine that nobody listens on, and that nobody else in this process was
-/// given.
-///
-/// # Errors
-/// When there is no free port.
-pub fn free_address() -> io::Result<SocketAddr> {
-    static GIVEN: AtomicUsize = AtomicUsize::new(0);
-    // Processes that run side by side begin apart.
-    let first = process::id() as usize * 101;
-    for _ in PORTS {
-        let offset = (first + GIVEN.fetch_add(1, Ordering::Relaxed)) % PORTS.len();
-        let port = PORTS.start + u16::try_from(offset).unwrap_or(0);
-        if let Ok(listener) = TcpListener::bind((Ipv4Addr::LOCALHOST, port)) {
-            return listener.local_addr();
-        }
-    }
-    Err(io::ErrorKind::AddrInUse.into())
 }
 
 struct Builder<M>(M);

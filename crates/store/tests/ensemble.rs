@@ -13,9 +13,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use compat_tests::oracle::process::free_address;
 use raft_log::{
     CheckpointError, CheckpointSink, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine,
-    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, ServerSpec, codec, testing, transport::Tcp,
+    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, ServerSpec, codec, transport::Tcp,
 };
 use store::{DataDir, RocksCheckpoints, RocksLog};
 use tree::{Command, CommandFlags, Millis, Op, OriginId, Owner, SessionId};
@@ -173,7 +174,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) {
 
 fn specs() -> Vec<ServerSpec> {
     let spec = |server_id| {
-        let address = testing::free_address().unwrap().to_string();
+        let address = free_address().unwrap().to_string();
         let spec = format!("server.{server_id}={address}");
         ServerSpec { server_id, addresses: vec![address], votes: true, spec }
     };

@@ -6,9 +6,6 @@ use raft_log::Role;
 
 use crate::support::{Ensemble, until};
 
-/// Two ticks of two seconds, by default: a session must not end because a leader is replaced.
-const SHORTEST_SESSION: Duration = Duration::from_secs(4);
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_leader_that_is_cut_off_is_replaced_in_time_and_its_commands_are_not_lost() {
     let mut ensemble = Ensemble::new(3).await;
@@ -30,7 +27,7 @@ async fn a_leader_that_is_cut_off_is_replaced_in_time_and_its_commands_are_not_l
     })
     .await;
     let took = since.elapsed();
-    assert!(took < SHORTEST_SESSION, "{took:?}");
+    assert!(took < Duration::from_millis(2500), "{took:?}");
     let age = || ensemble.node(former).log.contact_age();
     until("the former leader knows that it is cut off", || {
         age().is_none_or(|age| age > Duration::from_secs(2))
@@ -52,43 +49,28 @@ async fn a_follower_that_is_cut_off_disturbs_nobody_when_it_comes_back() {
     let mut ensemble = Ensemble::new(3).await;
     ensemble.start_all().await;
     let leader = ensemble.until_led().await;
+    let term = ensemble.node(leader).log.status().borrow().term;
     ensemble.node(leader).create("/counter").await;
-    // A machine that stands still for a second has an election of its own.
-    let mut undisturbed = false;
-    for version in [101, 202, 303] {
-        let leader = ensemble.until_led().await;
-        let term = ensemble.node(leader).log.status().borrow().term;
-        cut_off_and_back(&ensemble, leader, version).await;
-        let status = ensemble.node(leader).log.status().borrow().clone();
-        undisturbed = (status.role, status.term) == (Role::Leading, term);
-        if undisturbed {
-            break;
-        }
-    }
-    assert!(undisturbed, "no election was needed");
-    ensemble.until_equal().await;
-    ensemble.stop_all().await;
-}
-
-/// Cuts a follower off while the others write; all have `version` in the end.
-async fn cut_off_and_back(ensemble: &Ensemble, leader: i64, version: i32) {
     let away = (1..=3).find(|server| *server != leader).unwrap();
     ensemble.net.cut_off(away, 1..=3);
     ensemble.node(away).set("/counter").await;
     for _ in 0..100 {
         ensemble.node(leader).set("/counter").await;
     }
-    until("the others go on", || ensemble.node(leader).tree.version("/counter") == version - 1)
-        .await;
+    until("the others go on", || ensemble.node(leader).tree.version("/counter") == 100).await;
     until("it knows that it is cut off", || {
         ensemble.node(away).log.contact_age().is_none_or(|age| age > Duration::from_secs(3))
     })
     .await;
     ensemble.net.mend();
     until("it catches up, and its command is applied", || {
-        ensemble.nodes.values().all(|node| node.tree.version("/counter") == version)
+        ensemble.nodes.values().all(|node| node.tree.version("/counter") == 101)
     })
     .await;
+    let status = ensemble.node(leader).log.status().borrow().clone();
+    assert_eq!((status.role, status.term), (Role::Leading, term), "no election was needed");
+    ensemble.until_equal().await;
+    ensemble.stop_all().await;
 }
 
 /// It once said "just now" until somebody answered it: whoever could hear it, and not the

@@ -9,9 +9,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use compat_tests::oracle::process;
 use raft_log::{
     CheckpointError, CheckpointSource, Committed, EnsembleConfig, LogDisk, Machine, Members,
-    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec, mem, testing,
+    Payload, RaftLog, RaftLogConfig, ReadCheckpoint, Role, ServerSpec, codec, mem,
 };
 use tree::{
     AclEntry, Command, CommandFlags, CreateMode, Millis, Op, OriginId, Owner, Permissions,
@@ -132,7 +133,7 @@ pub(crate) struct Ensemble {
 
 /// Where a server may listen.
 pub(crate) fn free_address() -> String {
-    testing::free_address().unwrap().to_string()
+    process::free_address().unwrap().to_string()
 }
 
 impl Ensemble {
