@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 use crate::hosts::Hosts;
+use crate::http;
 use crate::oracle::process::{
     Place, ProcessError, ServerProcess, Software, four_letter_word, free_address,
 };
@@ -272,6 +273,20 @@ impl Ensemble {
             self.set(index, "admin.serverPort", &port.to_string());
         }
         Ok(ports)
+    }
+
+    /// Asks a server that has an admin server to hand the lead to another one; the status and the
+    /// body of its answer.
+    ///
+    /// # Errors
+    /// When it has none, or it does not answer.
+    pub fn hand_over(&self, asked: usize, to: usize) -> io::Result<(u16, String)> {
+        let settings = &self.members[asked].settings;
+        let port = settings.iter().rfind(|(key, _)| key == "admin.serverPort");
+        let port = port.and_then(|(_, port)| port.parse().ok());
+        let port = port.ok_or_else(|| io::Error::other("no admin server"))?;
+        let headers = "Content-Length: 0\r\nAuthorization: ip 127.0.0.1\r\n";
+        http::ask("POST", port, &format!("/commands/hand_over?to={}", to + 1), headers)
     }
 
     /// Gives one server another build of Rookery, from its next start on; `None` for the one

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 
 use compat_tests::digests;
 use compat_tests::ensemble::{Ensemble, patient};
-use compat_tests::http;
 use compat_tests::load::Load;
 use compat_tests::oracle::process::{Software, four_letter_word, rookery_binary};
 use compat_tests::raw::{Answer, Session, Writer, put_create};
@@ -143,7 +142,8 @@ fn a_leader_whose_state_differs_gives_way_once_there_is_a_majority() {
     let leader = ensemble.wait_for_leader(WITHIN);
     until(&ensemble, "an alarm", || ensemble.output(leader).contains("no majority agrees"));
     if leader != 0 {
-        hand_over_to_first(&ensemble, leader);
+        let (status, body) = ensemble.hand_over(leader, 0).unwrap();
+        assert_eq!(status, 200, "{body}");
         ensemble.wait_for_mode(0, Some("leader"), WITHIN);
         until(&ensemble, "an alarm", || ensemble.output(0).contains("no majority agrees"));
     }
@@ -161,15 +161,6 @@ fn a_leader_whose_state_differs_gives_way_once_there_is_a_majority() {
         assert_eq!(begun, index == 0, "server {index}");
     }
     digests::until_equal(&ensemble);
-}
-
-fn hand_over_to_first(ensemble: &Ensemble, leader: usize) {
-    let text = std::fs::read_to_string(ensemble.dir_of(leader).join("zoo.cfg")).unwrap();
-    let port = text.lines().find_map(|line| line.strip_prefix("admin.serverPort=")).unwrap();
-    let headers = "Content-Length: 0\r\nAuthorization: ip 127.0.0.1\r\n";
-    let (status, body) =
-        http::ask("POST", port.parse().unwrap(), "/commands/hand_over?to=1", headers).unwrap();
-    assert_eq!(status, 200, "{body}");
 }
 
 /// The stored digest is not that of what is stored: damage, found when the server starts.

@@ -6,14 +6,13 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use compat_tests::digests;
 use compat_tests::ensemble::{Ensemble, patient};
 use compat_tests::load::Load;
-use compat_tests::oracle::process::{Software, rookery_binary};
+use compat_tests::oracle::process::Software;
 use compat_tests::raw::{Answer, Session};
 use compat_tests::small_disk::SmallDisk;
 
@@ -44,9 +43,9 @@ fn fill(leads: bool) {
     let mut ensemble = Ensemble::prepare(Software::Rookery, 3, &settings).unwrap();
     let disk = SmallDisk::mount_at(&ensemble.data_dir(SMALL), DISK_MEBIBYTES).unwrap();
     fs::write(ensemble.data_dir(SMALL).join("myid"), format!("{}\n", SMALL + 1)).unwrap();
-    let admin_ports = ensemble.with_admin_servers().unwrap();
+    ensemble.with_admin_servers().unwrap();
     ensemble.start_all().unwrap();
-    until_led_by(&ensemble, &admin_ports, if leads { SMALL } else { 0 });
+    until_led_by(&ensemble, if leads { SMALL } else { 0 });
     let healthy = [ensemble.address(0), ensemble.address(1)];
     let servers = [vec![healthy[0], healthy[1]], vec![healthy[1], healthy[0]]];
     let load = Load::start_with(servers, SESSION_MS, |writer| writer.with_rest(REST));
@@ -95,14 +94,12 @@ fn fill(leads: bool) {
 }
 
 /// Hands the lead to this server, if it does not lead.
-fn until_led_by(ensemble: &Ensemble, admin_ports: &[u16], wanted: usize) {
+fn until_led_by(ensemble: &Ensemble, wanted: usize) {
     let deadline = Instant::now() + WITHIN;
-    let (to, admin) = ((wanted + 1).to_string(), format!("--admin=127.0.0.1:{}", admin_ports[0]));
     while ensemble.wait_for_leader(WITHIN) != wanted {
         assert!(Instant::now() < deadline, "the wrong one leads: {}", ensemble.outputs());
         // Where it fails, the next look tells.
-        let hand_over = ["cluster", "hand-over", "--to", &to, &admin];
-        let _ = Command::new(rookery_binary()).args(hand_over).output().unwrap();
+        let _ = ensemble.hand_over(0, wanted);
     }
 }
 
