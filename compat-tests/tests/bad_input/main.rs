@@ -209,15 +209,13 @@ fn ten_thousand_idle_connections_are_no_burden() {
     }
     let each = server.memory_bytes().saturating_sub(before) / CONNECTIONS as u64;
     assert!(each < 16 * 1024, "{each} bytes for each idle connection");
-    let mut took = Vec::new();
+    let mut slowest = Duration::ZERO;
     for _ in 0..200 {
         let asked = Instant::now();
         assert!(active.is_served().unwrap());
-        took.push(asked.elapsed());
+        slowest = slowest.max(asked.elapsed());
     }
-    took.sort_unstable();
-    // A few may be late on a busy machine.
-    assert!(took[190] < Duration::from_secs(1), "reads took {took:?} beside idle connections");
+    assert!(slowest < Duration::from_secs(1), "a read took {slowest:?} beside idle connections");
 }
 
 /// Beyond the limit of all connections, new ones are accepted and closed.

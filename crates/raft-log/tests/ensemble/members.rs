@@ -7,7 +7,7 @@ use raft_log::{ChangeError, MemberChange, Members, Role, ServerSpec};
 use crate::support::{Ensemble, free_address, until};
 
 /// Shorter than the shortest session.
-const IN_TOUCH: std::time::Duration = std::time::Duration::from_secs(2);
+const IN_TOUCH: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// Longer than a change may take that nothing holds up.
 const ENDS_WITHIN: std::time::Duration = std::time::Duration::from_secs(20);
